@@ -1,0 +1,82 @@
+"""How wide an accumulator must be: closed forms, in exact integer arithmetic.
+
+Sources: A2Q (arXiv 2308.13504, data-type and L1 bounds), A2Q+ (arXiv 2401.10432, Prop. 3.2, zero-centred
+weights), "Shedding the Bits" (arXiv 2311.12359, exact fixed-point accumulation of minifloat products).
+The papers write the bounds with log2; the same numbers come here from integers, so nothing is lost to rounding.
+"""
+
+from repro.errors import BadInput
+from repro.formats import Format
+
+
+def _positive(**values) -> None:
+    for name, value in values.items():
+        if value != int(value) or value < 1:
+            raise BadInput(f"{name} is a whole number of at least 1, not {value!r}")
+
+
+def _signed_width(largest: int) -> int:
+    """The smallest P with largest <= 2**(P-1) - 1."""
+    return int(largest).bit_length() + 1
+
+
+def data_type_bound(k: int, weight_bits: int, input_bits: int, input_signed: bool = False) -> int:
+    """Smallest safe accumulator width P (bits, sign included) from the types alone (A2Q, data-type bound).
+
+    k products of a signed weight, ``|w| <= 2**(weight_bits-1)``, and an input, ``|x| <= 2**input_bits`` when
+    unsigned (the paper's slightly loose choice) or ``2**(input_bits-1)`` when signed.
+    Raises BadInput unless all three are whole numbers of at least 1.
+    """
+    _positive(k=k, weight_bits=weight_bits, input_bits=input_bits)
+    return _signed_width(k * 2 ** (weight_bits - 1) * 2 ** (input_bits - bool(input_signed)))
+
+
+def l1_bound(l1_norm: int, input_bits: int, input_signed: bool = False) -> int:
+    """Smallest safe accumulator width P for one channel of integer weights with this L1 norm (A2Q, weight bound).
+
+    Raises BadInput when the norm is negative or not a whole number.
+    """
+    _positive(input_bits=input_bits)
+    if l1_norm != int(l1_norm) or l1_norm < 0:
+        raise BadInput(f"the L1 norm of integer weights is a whole number, not {l1_norm!r}")
+    return _signed_width(int(l1_norm) * 2 ** (input_bits - bool(input_signed)))
+
+
+def max_l1_norm(p: int, input_bits: int, input_signed: bool = False, zero_centred: bool = False) -> float:
+    """The largest L1 norm of a channel's integer weights for which P = p bits are safe in any order of summation.
+
+    A2Q: ``(2**(p-1) - 1) * 2**(input_signed - input_bits)``. Zero-centred channels (A2Q+, Prop. 3.2):
+    ``(2**p - 2) / (2**input_bits - 1)``, because half of the norm lies on either side.
+    """
+    _positive(p=p, input_bits=input_bits)
+    if zero_centred:
+        return (2**p - 2) / (2**input_bits - 1)
+    return (2 ** (p - 1) - 1) * 2.0 ** (bool(input_signed) - input_bits)
+
+
+def exact_width(a: Format, b: Format, k: int) -> int:
+    """Smallest two's-complement width (bits) that holds every sum of k products of formats a and b, exactly.
+
+    The register counts in units of ``a.min_subnormal * b.min_subnormal``, the step between products (a Kulisch
+    accumulator); :func:`paper_width` is the paper's closed form. Raises BadInput unless k is a whole number >= 1.
+    """
+    _positive(k=k)
+    products = [int(x / a.min_subnormal) * int(y / b.min_subnormal) for x in (a.min, a.max) for y in (b.min, b.max)]
+    highest, lowest = k * max(products), k * min(products)
+    return max(_signed_width(highest), _signed_width(-lowest - 1))
+
+
+def paper_width(a: Format, b: Format, k: int) -> int:
+    """The closed forms of "Shedding the Bits" for the width of an exact accumulator (as quoted in data/paper).
+
+    Integers: ``ra + rb + ceil(log2 k) + 1``. Minifloats: ``2**ea + ma + 2**eb + mb + ceil(log2 k) - 1``. Never below
+    :func:`exact_width`, and up to two bits above it: they round k and the range up separately.
+    Raises BadInput for a pair of different kinds, for which the paper's form is not known here.
+    """
+    _positive(k=k)
+    growth = (int(k) - 1).bit_length()  # ceil(log2 k)
+    if a.kind == b.kind == "integer":
+        return a.bits + b.bits + growth + 1
+    if a.kind == b.kind == "minifloat":
+        return 2**a.exponent_bits + a.mantissa_bits + 2**b.exponent_bits + b.mantissa_bits + growth - 1
+    raise BadInput(f"the paper's width for {a.name} times {b.name} is not known: use exact_width")

@@ -1,0 +1,39 @@
+"""What an experiment is: a grid of points, a function from points to rows, and how far a recomputed row may differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+SCALES = ("smoke", "laptop", "paper")
+PROVENANCE = ("n", "seed", "scale", "seconds", "code", "versions", "date")
+"""Columns that every row ends with. `n`: how many samples the metrics average over; `code`: digest of the code."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure's worth of rows, kept in data/results/<name>.csv.
+
+    A *point* is a dict of some key columns. `compute` takes up to `batch` points and returns all their rows: dicts
+    with every key column, every metric, and `n` and `seed`. A point may have several rows (one per layer, say).
+    """
+
+    name: str
+    title: str
+    keys: tuple[str, ...]
+    metrics: dict[str, float]
+    """Metric column -> largest absolute difference that `repro verify` accepts; 0 means equal."""
+    grid: Callable[[str], list[dict]]
+    """Scale -> points."""
+    compute: Callable[[list[dict], str], list[dict]] = field(repr=False)
+    """(points, scale) -> rows."""
+    module: str
+    """Dotted name of the module; the row's `code` digest covers it and all of repro and hw that it imports."""
+    batch: int = 1
+    needs: tuple[str, ...] = ()
+    """Data sets beyond pip packages (names that `repro fetch` knows); without them only recorded rows are shown."""
+    files: tuple[str, ...] = ()
+    """Further inputs that the digest covers: glob patterns from the checkout's root, such as "hw/rtl/*.v"."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of the CSV file, in order."""
+        return (*self.keys, *self.metrics, *PROVENANCE)

@@ -1,0 +1,108 @@
+"""Rows on disk: one sorted CSV per experiment, written atomically, read strictly."""
+
+import csv
+import os
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+
+from repro import paths
+from repro.errors import BadInput
+from repro.experiments.base import Experiment
+
+
+def load(experiment: Experiment) -> pd.DataFrame:
+    """All rows to show: those computed on this machine (`origin` "live") before the recorded ones.
+
+    A live row replaces the recorded row with the same keys and scale. Raises BadInput on a broken file.
+    """
+    frames = [read(experiment, folder).assign(origin=origin)
+              for folder, origin in ((paths.LIVE, "live"), (paths.RECORDED, "recorded"))]
+    rows = pd.concat([f for f in frames if not f.empty] or frames[:1], ignore_index=True)
+    return _sorted(experiment, rows.drop_duplicates([*experiment.keys, "scale"], keep="first"))
+
+
+def file(experiment: Experiment, folder: Path) -> Path:
+    """Where the experiment's rows lie in a results folder."""
+    return Path(folder) / f"{experiment.name}.csv"
+
+
+def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
+    """The rows in one results folder; an empty frame when there is no file.
+
+    Raises BadInput, naming file and line, when the header or a line is not as the experiment declares.
+    """
+    path = file(experiment, folder)
+    columns = list(experiment.columns)
+    if not path.exists():
+        return pd.DataFrame(columns=columns)
+    remedy = f"restore it with git, or delete it and run `repro run {experiment.name}`"
+    with open(path, newline="", encoding="utf-8") as stream:
+        try:
+            lines = list(csv.reader(stream, strict=True))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: not a readable CSV file ({error}): {remedy}") from None
+    if not lines or lines[0] != columns:
+        raise BadInput(f"{path} line 1: expected the columns {','.join(columns)}: {remedy}")
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(columns):
+            raise BadInput(f"{path} line {number}: {len(line)} cells where {len(columns)} are expected: {remedy}")
+    frame = pd.DataFrame(lines[1:], columns=columns)
+    for column in (*experiment.metrics, "n", "seconds"):
+        numbers = pd.to_numeric(frame[column].replace("", "nan"), errors="coerce")
+        wrong = numbers.isna() & ~frame[column].isin(["", "nan"])
+        if wrong.any():
+            row = int(wrong.idxmax())
+            raise BadInput(f"{path} line {row + 2}: {column} is {frame[column][row]!r}, not a number: {remedy}")
+        frame[column] = numbers
+    for column in experiment.keys:
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        if len(frame) and not numbers.isna().any():
+            frame[column] = numbers
+    return frame
+
+
+def write(experiment: Experiment, rows: pd.DataFrame, folder: Path) -> None:
+    """Replace the experiment's file by these rows, sorted by key: either the whole file changes or nothing does."""
+    path = file(experiment, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = _sorted(experiment, rows)[list(experiment.columns)].to_csv(index=False, lineterminator="\n")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def update(experiment: Experiment, points: list[dict], rows: list[dict], folder: Path) -> None:
+    """Put the rows of these points in place of whatever the file held for them; safe among several processes."""
+    path = file(experiment, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        old = read(experiment, folder)
+        scales = {row["scale"] for row in rows}
+        replaced = old["scale"].isin(scales) & pd.concat(
+            [matches(old, point) for point in points], axis=1).any(axis=1)
+        new = pd.DataFrame(rows, columns=list(experiment.columns))
+        kept = old[~replaced]
+        write(experiment, pd.concat([kept, new], ignore_index=True) if len(kept) else new, folder)
+
+
+def matches(rows: pd.DataFrame, point: dict) -> pd.Series:
+    """Which rows belong to a grid point (compared as text, as the file holds them)."""
+    same = pd.Series(True, index=rows.index)
+    for column, value in point.items():
+        same &= rows[column].astype(str) == str(value)
+    return same
+
+
+def _sorted(experiment: Experiment, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values([*experiment.keys, "scale"], kind="stable", ignore_index=True)
