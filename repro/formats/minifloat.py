@@ -98,15 +98,15 @@ class Minifloat:
         return sign * np.ldexp(significand.astype(np.float64), exponent)
 
     def encode(self, values) -> np.ndarray:
-        """Values (any shape) to uint16 codes: round half to even, saturate beyond ``max`` (infinities too).
+        """Values (any shape) to uint16 codes: round to nearest, ties to the even code; saturate
+        beyond ``max`` (infinities too).
 
         The sign of zero is kept. Raises BadInput on NaN.
         """
         values = value_array(values, self.name)
         significand, exponent = self._nearest(values)
         # A significand that rounded up to 2**(m+1) carries into the exponent by itself: codes are contiguous.
-        stored_exponent = exponent + self.bias + self.mantissa_bits
-        magnitude = ((stored_exponent - 1) << self.mantissa_bits) + significand.astype(np.int64)
+        magnitude = self._code(significand.astype(np.int64), exponent)
         magnitude = np.minimum(magnitude, 2 ** (self.bits - 1) - 1)
         sign = np.signbit(values).astype(np.int64) << (self.bits - 1)
         return (sign | magnitude).astype(np.uint16)
@@ -121,12 +121,21 @@ class Minifloat:
         return np.copysign(np.minimum(np.ldexp(significand, exponent), self.max), values)
 
     def _nearest(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """|values| as integer significand (float64, at most 2**(m+1)) times a power of two, ties to even."""
+        """|values| as integer significand (float64, at most 2**(m+1)) times a power of two, ties to the even code."""
         magnitude = np.minimum(np.abs(values), 2 * self.max if self._top_exponent < 1023 else self.max)
         _, exponent = np.frexp(magnitude)  # magnitude = f * 2**exponent with f in [0.5, 1)
         exponent = np.where(magnitude > 0, exponent - 1, 1 - self.bias)
         exponent = np.maximum(exponent, 1 - self.bias) - self.mantissa_bits
-        return np.rint(np.ldexp(magnitude, -exponent)), exponent
+        scaled = np.ldexp(magnitude, -exponent)
+        below = np.floor(scaled)
+        # Without mantissa bits every significand is 1, and it is the exponent that makes a code even or odd.
+        odd = self._code(below.astype(np.int64), exponent) & 1
+        rest = scaled - below
+        return below + ((rest > 0.5) | ((rest == 0.5) & (odd == 1))), exponent
+
+    def _code(self, significand: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+        """The code, without sign, of significand * 2**exponent (int64)."""
+        return ((exponent + self.bias + self.mantissa_bits - 1).astype(np.int64) << self.mantissa_bits) + significand
 
     def values(self) -> np.ndarray:
         """All distinct values, ascending, float64; zero appears once (as +0.0)."""
