@@ -5,6 +5,8 @@ weights), "Shedding the Bits" (arXiv 2311.12359, exact fixed-point accumulation 
 The papers write the bounds with log2; the same numbers come here from integers, so nothing is lost to rounding.
 """
 
+from fractions import Fraction
+
 from repro.errors import BadInput
 from repro.formats import Format
 
@@ -61,9 +63,15 @@ def exact_width(a: Format, b: Format, k: int) -> int:
     accumulator); :func:`paper_width` is the paper's closed form. Raises BadInput unless k is a whole number >= 1.
     """
     _positive(k=k)
-    products = [int(x / a.min_subnormal) * int(y / b.min_subnormal) for x in (a.min, a.max) for y in (b.min, b.max)]
+    products = [x * y for x in _extremes(a) for y in _extremes(b)]
     highest, lowest = k * max(products), k * min(products)
     return max(_signed_width(highest), _signed_width(-lowest - 1))
+
+
+def _extremes(fmt: Format) -> tuple[int, int]:
+    """The least and the greatest value in units of the format's step (fractions: float64 would overflow for E10M5)."""
+    step = Fraction(fmt.min_subnormal)
+    return int(Fraction(fmt.min) / step), int(Fraction(fmt.max) / step)
 
 
 def paper_width(a: Format, b: Format, k: int) -> int:

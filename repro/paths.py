@@ -11,6 +11,7 @@ from repro.errors import BadInput
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 RTL = ROOT / "hw" / "rtl"
+TECHMAP = ROOT / "hw" / "techmap"
 PAPER = ROOT / "data" / "paper"
 MANIFESTS = ROOT / "data" / "manifests"
 DOWNLOADS = ROOT / "data" / "downloads"
