@@ -1,0 +1,56 @@
+"""From a format to Brevitas quantizers, through Brevitas' own dependency injection; nothing is patched.
+
+Brevitas computes ``scale = statistic / m`` with ``m`` the largest magnitude of the format (for a signed integer of full
+range that is ``2**(bits-1)``, the magnitude of its most negative value), then ``fmt.round(x / scale) * scale``. One
+limit of Brevitas remains: where x / scale overflows float32 (|x| beyond 1e29 in the worst case, E6M1) its float
+quantizer returns NaN instead of saturating.
+"""
+
+from brevitas.quant import base
+from brevitas.quant.float_base import ScaledFloatActBase, ScaledFloatWeightBase
+from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
+
+from repro.errors import BadInput
+from repro.formats import Format, Integer
+
+
+def _fields(fmt: Format) -> dict:
+    """The format's numbers under the names that Brevitas injects."""
+    if isinstance(fmt, Integer):
+        return {"bit_width": fmt.bits, "signed": fmt.signed, "narrow_range": fmt.narrow_range}
+    if fmt.mantissa_bits == 0:
+        raise BadInput(f"{fmt.name}: Brevitas' float quantizer needs at least 1 mantissa bit")
+    return {"bit_width": fmt.bits, "exponent_bit_width": fmt.exponent_bits, "mantissa_bit_width": fmt.mantissa_bits,
+            "exponent_bias": fmt.bias, "saturating": True}
+
+
+def weight_injector(fmt: Format, per_channel: bool = True) -> type:
+    """A Brevitas weight quantizer for `fmt`: `weight_quant=` of any Brevitas layer.
+
+    The scale is the largest |weight|, of each output channel or of the whole tensor, over the format's largest
+    magnitude. Raises BadInput for an unsigned integer or a minifloat without mantissa bits.
+    """
+    if not fmt.signed:
+        raise BadInput(f"{fmt.name}: weights need a signed format")
+    if isinstance(fmt, Integer):
+        bases = (base.IntQuant, base.MaxStatsScaling, WeightQuantSolver)
+    else:
+        bases = (ScaledFloatWeightBase,)
+    granularity = "channel" if per_channel else "tensor"
+    fields = _fields(fmt) | {"scaling_per_output_type": granularity, "restrict_scaling_type": "fp"}
+    return type(f"{fmt.name}Weight", bases, fields)
+
+
+def activation_injector(fmt: Format) -> type:
+    """A Brevitas activation quantizer for `fmt`, per tensor: `input_quant=` or `act_quant=` of Brevitas layers.
+
+    The scale comes from calibration: the largest |activation| of each calibration batch, averaged over batches. It is
+    the same statistic for integers and minifloats (Brevitas' own defaults differ: a percentile for integers,
+    the maximum for floats, which would favour the integers). Raises BadInput for a minifloat without mantissa bits.
+    """
+    if isinstance(fmt, Integer):
+        bases = (base.IntQuant if fmt.signed else base.UintQuant, base.ParamFromRuntimePercentileScaling, ActQuantSolver)
+    else:
+        bases = (ScaledFloatActBase,)
+    fields = _fields(fmt) | {"scaling_stats_op": "max", "scaling_per_output_type": "tensor", "restrict_scaling_type": "fp"}
+    return type(f"{fmt.name}Activation", bases, fields)

@@ -1,0 +1,85 @@
+"""Brevitas' quantizers, built from a format, against the exact codec."""
+
+import brevitas.nn as qnn
+import numpy as np
+import pytest
+import torch
+from brevitas.graph.calibrate import calibration_mode
+
+from repro.fakequant import activation_injector, weight_injector
+from repro.formats import Integer, Minifloat, catalogue
+
+FORMATS = [*catalogue(), Integer(8, narrow_range=True), Integer(4, narrow_range=True), Integer(8, signed=False),
+           Minifloat(4, 3, bias=9), Minifloat(3, 2, bias=1)]
+
+
+def expected(fmt, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """fmt.round(x / s) * s with the divisions and products in float32, as Brevitas has them."""
+    return torch.tensor(fmt.round((x / scale).double().numpy())).float() * scale
+
+
+def assert_same_bits(found: torch.Tensor, wanted: torch.Tensor, fmt) -> None:
+    if isinstance(fmt, Integer):  # an integer has one zero; Brevitas computes in float and may write it as -0.0
+        found, wanted = found + 0.0, wanted + 0.0
+    assert torch.equal(found.view(torch.int32), wanted.view(torch.int32))
+
+
+def hard_cases(fmt, scale: float) -> torch.Tensor:
+    """Every value and midpoint, the float32 values beside each, zeros, tiny, subnormal and huge numbers; times the scale."""
+    values = fmt.values().astype(np.float32)
+    middles = (values[1:] + values[:-1]) / 2
+    edges = np.concatenate([values, middles])
+    beside = np.concatenate([np.nextafter(edges, np.float32(np.inf)), np.nextafter(edges, np.float32(-np.inf))])
+    odd = np.array([0.0, -0.0, 1e-30, -1e-30, 1e-40, -1e-40, 1e20, -1e20], dtype=np.float32)
+    return torch.tensor(np.concatenate([edges, beside])) * scale, torch.tensor(odd)
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_activations_equal_the_codec_bit_for_bit(fmt):
+    generator = torch.Generator().manual_seed(0)
+    layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
+    random = torch.cat([torch.randn(20_000, generator=generator) * 3, torch.randn(2_000, generator=generator) * 1e-3])
+    with torch.no_grad():
+        with calibration_mode(layer):
+            layer(random)
+        layer.eval()
+        scale = layer.act_quant.scale()
+        x = torch.cat([random, *hard_cases(fmt, scale)])
+        assert_same_bits(layer(x), expected(fmt, x, scale), fmt)
+    largest = max(fmt.max, -fmt.min) if fmt.signed else fmt.max + 0.0
+    assert scale.item() == pytest.approx(random.abs().max().item() / largest, rel=1e-6)
+
+
+@pytest.mark.parametrize("per_channel", [True, False], ids=["per channel", "per tensor"])
+@pytest.mark.parametrize("fmt", [fmt for fmt in FORMATS if fmt.signed], ids=str)
+def test_weights_equal_the_codec_bit_for_bit(fmt, per_channel):
+    torch.manual_seed(0)
+    layer = qnn.QuantConv2d(5, 8, 3, weight_quant=weight_injector(fmt, per_channel))
+    with torch.no_grad():
+        layer.weight[0] *= 40
+        layer.weight[1, 0, 0, :2] = torch.tensor([0.0, -0.0])
+        quantized = layer.quant_weight()
+    weight = layer.weight.detach()
+    assert_same_bits(quantized.value, expected(fmt, weight, quantized.scale), fmt)
+    top = weight.abs().amax(dim=(1, 2, 3)) if per_channel else weight.abs().amax()
+    assert torch.allclose(quantized.scale.flatten(), top.flatten() / max(fmt.max, -fmt.min))
+
+
+def test_both_kinds_of_activation_get_the_same_statistic():
+    """Brevitas' defaults do not: a percentile for integers, the maximum for floats."""
+    x = torch.cat([torch.randn(100_000, generator=torch.Generator().manual_seed(1)), torch.tensor([50.0])])
+    tops = []
+    for fmt in (Integer(8), Minifloat(4, 3)):
+        layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
+        with calibration_mode(layer), torch.no_grad():
+            layer(x)
+        tops.append(layer.eval().act_quant.scale().item() * max(fmt.max, -fmt.min))
+    assert tops == pytest.approx([50.0, 50.0])
+
+
+def test_what_brevitas_cannot_do_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="UINT8: weights need a signed format"):
+        weight_injector(Integer(8, signed=False))
+    for build in (weight_injector, activation_injector):
+        with pytest.raises(ValueError, match="E3M0: .* at least 1 mantissa bit"):
+            build(Minifloat(3, 0))

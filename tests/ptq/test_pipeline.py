@@ -1,0 +1,71 @@
+"""The pipeline on the real network: what is quantized to what, and that the float network is left alone."""
+
+import brevitas.nn as qnn
+import pytest
+import torch
+
+from repro.datasets import foolbox_images
+from repro.formats import Integer, Minifloat, parse
+from repro.models import zoo
+from repro.ptq import Recipe, quantize
+from repro.ptq.pipeline import compute_layers, merge_batch_norm
+
+
+@pytest.fixture(scope="module")
+def model():
+    return zoo.network("efficientnet-lite0").load()
+
+
+@pytest.fixture(scope="module")
+def images():
+    return next(foolbox_images.load().batches(zoo.network("efficientnet-lite0").preprocessing, 4))[0]
+
+
+def layer_formats(model) -> list[tuple]:
+    """(weight, activation) of each compute layer, read back from Brevitas."""
+    def name(quant):
+        if hasattr(quant, "exponent_bit_width"):
+            return Minifloat(int(quant.exponent_bit_width()), int(quant.mantissa_bit_width()), int(quant.exponent_bias())).name
+        return Integer(int(quant.bit_width()), quant.is_signed, quant.is_narrow_range).name
+
+    return [(name(layer.weight_quant), name(layer.input_quant)) for layer in compute_layers(model).values()]
+
+
+@torch.no_grad()
+def test_merging_batch_norm_keeps_the_function(model, images):
+    merged = merge_batch_norm(model)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in merged.modules())
+    assert torch.allclose(merged(images), model(images), atol=1e-4)
+
+
+@pytest.mark.parametrize("name, edge, middle", [
+    ("INT4", ("INT8N", "INT8"), ("INT4N", "INT4")), ("E2M1", ("E3M4", "E3M4"), ("E2M1", "E2M1"))])
+def test_every_layer_gets_the_recipe_and_the_edges_stay_at_8_bits(model, images, name, edge, middle):
+    found = layer_formats(quantize(model, Recipe.for_format(parse(name)), images))
+    assert len(found) == 50
+    assert found[0] == found[-1] == edge
+    assert set(found[1:-1]) == {middle}
+
+
+@torch.no_grad()
+def test_unsigned_activations_only_where_inputs_are_never_negative(model, images):
+    quantized = quantize(model, Recipe.for_format(Integer(8), unsigned_activations=True), images)
+    inputs, merged = {}, merge_batch_norm(model)
+    hooks = [layer.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0].min().item()}))
+             for name, layer in compute_layers(merged).items()]
+    merged(images)
+    for hook in hooks:
+        hook.remove()
+    for name, layer in compute_layers(quantized).items():
+        assert layer.input_quant.is_signed == (inputs[name] < 0), name
+    assert 20 < sum(not layer.input_quant.is_signed for layer in compute_layers(quantized).values()) < 50
+
+
+@torch.no_grad()
+def test_eight_bits_stay_close_and_the_float_network_is_untouched(model, images):
+    before = model(images).clone()
+    quantized = quantize(model, Recipe.for_format(Integer(8)), images)(images)
+    assert torch.equal(model(images), before)
+    assert not any(isinstance(module, qnn.QuantConv2d) for module in model.modules())
+    noise = (quantized - before).pow(2).sum() / before.pow(2).sum()
+    assert 0 < noise < 0.1
