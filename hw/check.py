@@ -1,0 +1,146 @@
+"""Runs a mapped MAC over every operand pair and compares it with repro.formats, in exact integers.
+
+A MAC is a register and a next-state function: (a, b, clear, acc) -> acc at the next clock edge. If every edge of a
+run is right when it starts from the exact sum so far, then the whole run is right, by induction from the cleared
+register. So no edge has to wait for the one before it: all are evaluated at once, as bit planes (hw.netlist), each
+from the exact sum before it and compared with the exact sum after it. The sums come from the formats' decode.
+"""
+
+import random
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import numpy as np
+
+from hw.generate import Mac
+from hw.netlist import Netlist
+from repro.errors import BadInput
+from repro.formats import Format
+
+MAX_EDGES = 2**20
+SPREAD = 2**16
+"""At least this many edges start from accumulators spread over the whole register (every pair takes part)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the comparison found."""
+
+    pairs: int
+    """Operand pairs, every one that the two formats have."""
+    steps: int
+    """Clock edges compared."""
+    mismatches: int
+    """Edges after which the register is not the expected sum modulo 2**P: faults of the hardware."""
+    overflows: int
+    """Steps of the two worst cases whose exact sum P bits do not hold: 0 from accumulators.exact_width up."""
+    first: str | None
+    """The first mismatch in words, or None."""
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """A run of clock edges: which operand pair, and the exact sum before and after each; lists of Python ints."""
+
+    pairs: list[int]
+    """code of a * 2**b.bits + code of b"""
+    before: list[int]
+    after: list[int]
+    clear: bool = False
+
+
+def exhaustive(netlist: Netlist, mac: Mac) -> Check:
+    """Compare the netlist of ``mac`` with exact arithmetic on five runs.
+
+    1. Every operand pair, one after the other in code order, as one running sum.
+    2. The same pairs with ``clear`` high: the register becomes zero from every one of those sums.
+    3. The pair with the largest product, held for k edges from zero.
+    4. The pair with the smallest (most negative) product, held for k edges from zero.
+    5. Every operand pair, from register values spread over all of its 2**P (pseudo-random, always the same ones):
+       the first four runs leave many upper bits in step with each other, and a fault there could hide.
+
+    Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc.
+    """
+    if max(2 ** (mac.a.bits + mac.b.bits), mac.k) > MAX_EDGES:
+        raise BadInput(f"{mac.name}: an exhaustive check stops at 2**20 operand pairs and 2**20 products: "
+                       "use narrower formats or a smaller k")
+    if {cell.pins["Q"][0] for cell in netlist.registers} != set(netlist.ports["acc"]):
+        raise BadInput(f"{netlist.name}: its flip-flops are not exactly the bits of acc")
+    products = _products(mac)
+    everything = _every_pair(products)
+    cleared = replace(everything, after=[0] * len(products), clear=True)
+    held = [_hold(products.index(extreme), mac.k, products) for extreme in (max(products), min(products))]
+    runs = [everything, cleared, *held, _spread(mac.acc_bits, products)]
+    wrong = _wrong_edges(netlist, mac, runs)
+    limit = 2 ** (mac.acc_bits - 1)
+    return Check(
+        pairs=len(products),
+        steps=sum(len(run.pairs) for run in runs),
+        mismatches=wrong.bit_count(),
+        overflows=sum(not -limit <= total < limit for run in held for total in run.after),
+        first=_describe(mac, runs, (wrong & -wrong).bit_length() - 1) if wrong else None,
+    )
+
+
+def _units(fmt: Format) -> list[int]:
+    """The value of every code, in whole subnormal steps."""
+    return [int(v) for v in fmt.decode(np.arange(2**fmt.bits)) / fmt.min_subnormal]
+
+
+def _products(mac: Mac) -> list[int]:
+    """Exact products of all operand pairs, in units of acc."""
+    of_b = _units(mac.b)
+    return [x * y for x in _units(mac.a) for y in of_b]
+
+
+def _every_pair(products: list[int]) -> _Edges:
+    sums = list(accumulate(products))
+    return _Edges(list(range(len(products))), [0, *sums[:-1]], sums)
+
+
+def _hold(pair: int, k: int, products: list[int]) -> _Edges:
+    sums = [products[pair] * step for step in range(k + 1)]
+    return _Edges([pair] * k, sums[:-1], sums[1:])
+
+
+def _spread(acc_bits: int, products: list[int]) -> _Edges:
+    rng = random.Random(0)
+    pairs = list(range(len(products))) * max(1, SPREAD // len(products))
+    before = [rng.getrandbits(acc_bits) for _ in pairs]
+    return _Edges(pairs, before, [old + products[pair] for old, pair in zip(before, pairs)])
+
+
+def _wrong_edges(netlist: Netlist, mac: Mac, runs: list[_Edges]) -> int:
+    """Plane of the edges, over all runs, after which some bit of the register differs from the expected sum."""
+    def planes(name: str, bits: int) -> list[int]:
+        return to_planes([value for run in runs for value in getattr(run, name)], bits)
+
+    pairs = planes("pairs", mac.a.bits + mac.b.bits)
+    cases = sum(len(run.pairs) for run in runs)
+    clear = to_planes([int(run.clear) for run in runs for _ in run.pairs], 1)
+    ports = {"a": pairs[mac.b.bits:], "b": pairs[:mac.b.bits], "clear": clear, "acc": planes("before", mac.acc_bits)}
+    values = {wire: plane for port, bits in ports.items() for wire, plane in zip(netlist.ports[port], bits, strict=True)}
+    after = netlist.next_state(cases, values | {netlist.ports["clk"][0]: 0})
+    wrong = 0
+    for wire, expected in zip(netlist.ports["acc"], planes("after", mac.acc_bits), strict=True):
+        wrong |= after[wire] ^ expected
+    return wrong
+
+
+def to_planes(values: list[int], bits: int) -> list[int]:
+    """Integers of any size, taken modulo 2**bits, as ``bits`` planes: bit t of plane i is bit i of values[t]."""
+    size, modulus = (bits + 7) // 8, 2**bits
+    data = b"".join((value % modulus).to_bytes(size, "little") for value in values)
+    table = np.unpackbits(np.frombuffer(data, np.uint8).reshape(len(values), size), axis=1, bitorder="little")
+    packed = np.packbits(table[:, :bits].T, axis=1, bitorder="little")
+    return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
+
+
+def _describe(mac: Mac, runs: list[_Edges], edge: int) -> str:
+    for run in runs:
+        if edge < len(run.pairs):
+            a, b = divmod(run.pairs[edge], 2**mac.b.bits)
+            return (f"a = code {a}, b = code {b}, clear = {int(run.clear)}, acc = {run.before[edge]}: "
+                    f"the next acc should be {run.after[edge]}, modulo 2**{mac.acc_bits}")
+        edge -= len(run.pairs)
+    raise IndexError(edge)

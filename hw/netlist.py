@@ -1,0 +1,141 @@
+"""Evaluates a mapped netlist bit by bit, for many inputs at once.
+
+A *plane* is one wire's value in every test case: a Python int whose bit t is the wire's value in case t. One bitwise
+operation on planes of 65,536 bits then simulates 65,536 cases. Cells behave as in Xilinx's library guide (UG974).
+"""
+
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from repro.errors import BadInput
+
+_OUTPUTS = {"CARRY4": ("O", "CO"), "FDRE": ("Q",), "FDSE": ("Q",), **dict.fromkeys(
+    ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV", "MUXF7", "MUXF8", "MUXF9"), ("O",))}
+_REGISTERS = ("FDRE", "FDSE")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its library name, its parameters (name -> bit string or int) and pins (name -> wires, LSB first)."""
+
+    kind: str
+    parameters: dict
+    pins: dict[str, tuple]
+
+    @property
+    def outputs(self) -> tuple:
+        """Wires that the cell drives."""
+        return tuple(wire for pin in _OUTPUTS[self.kind] for wire in self.pins.get(pin, ()))
+
+    @property
+    def inputs(self) -> tuple:
+        """Wires that the cell reads."""
+        return tuple(wire for pin, wires in self.pins.items() if pin not in _OUTPUTS[self.kind] for wire in wires)
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A mapped module. A wire is an int, or one of the strings "0" and "1" for a constant."""
+
+    name: str
+    ports: dict[str, tuple]
+    """Port name -> wires, least significant first."""
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def from_json(cls, name: str, module: dict) -> "Netlist":
+        """From one entry of `modules` in the file that Yosys' write_json makes.
+
+        Raises BadInput for a cell that this module cannot evaluate, naming it.
+        """
+        cells = []
+        for instance, cell in module["cells"].items():
+            if cell["type"] == "$scopeinfo":  # a note on where cells came from, not a cell
+                continue
+            if cell["type"] not in _OUTPUTS:
+                raise BadInput(f"{name}: cell {instance} is a {cell['type']}, which the evaluator does not know: "
+                               "map the design with hw.synth")
+            inverted = [key for key, value in cell.get("parameters", {}).items() if key.startswith("IS_") and "1" in str(value)]
+            if inverted:
+                raise BadInput(f"{name}: cell {instance} sets {inverted[0]}, which the evaluator does not know: "
+                               "map the design with hw.synth")
+            pins = {pin: tuple(wires) for pin, wires in cell["connections"].items()}
+            cells.append(Cell(cell["type"], cell.get("parameters", {}), pins))
+        return cls(name, {port: tuple(p["bits"]) for port, p in module["ports"].items()}, tuple(cells))
+
+    @property
+    def registers(self) -> tuple[Cell, ...]:
+        """The flip-flops."""
+        return tuple(cell for cell in self.cells if cell.kind in _REGISTERS)
+
+    def next_state(self, cases: int, values: dict) -> dict:
+        """One clock edge: wire -> plane for the Q wire of every flip-flop after it.
+
+        ``cases`` is the number of test cases; ``values`` maps every input wire and every Q wire to its plane before
+        the edge. Raises BadInput when a wire has no value or the logic has a loop.
+        """
+        ones = (1 << cases) - 1
+        planes = {**values, "0": 0, "1": ones}
+        order = {wire: cell for cell in self.cells if cell.kind not in _REGISTERS for wire in cell.outputs}
+        graph = {id(cell): {id(order[w]) for w in cell.inputs if w in order and order[w] is not cell}
+                 for cell in order.values()}
+        by_id = {id(cell): cell for cell in order.values()}
+        try:
+            for key in TopologicalSorter(graph).static_order():
+                planes.update(_evaluate(by_id[key], planes, ones))
+            return {cell.pins["Q"][0]: _register(cell, planes, ones) for cell in self.registers}
+        except CycleError:
+            raise BadInput(f"{self.name}: its logic has a combinational loop") from None
+        except KeyError as missing:
+            raise BadInput(f"{self.name}: wire {missing} has no value: give one for every input and register") from None
+
+
+def _evaluate(cell: Cell, planes: dict, ones: int) -> dict:
+    """Wire -> plane for the outputs of one combinational cell."""
+    pin = {name: [planes[w] for w in wires] for name, wires in cell.pins.items() if name not in _OUTPUTS[cell.kind]}
+    if cell.kind == "CARRY4":
+        return _carry4(cell, pin, ones)
+    if cell.kind == "INV":
+        value = pin["I"][0] ^ ones
+    elif cell.kind.startswith("MUXF"):
+        value = _mux(pin["S"][0], pin["I0"][0], pin["I1"][0])
+    else:
+        inputs = [pin[f"I{i}"][0] for i in range(int(cell.kind[3:]))]
+        value = _lut(int(cell.parameters["INIT"], 2), inputs, ones)
+    return {cell.pins["O"][0]: value}
+
+
+def _mux(select: int, low: int, high: int) -> int:
+    return low ^ (select & (low ^ high))
+
+
+def _lut(table: int, inputs: list[int], ones: int) -> int:
+    """Bit i of the table is the output when the inputs read i: halve the table on the last input, and again."""
+    if not inputs:
+        return ones if table else 0
+    half = 1 << (len(inputs) - 1)
+    low, high = table & ((1 << half) - 1), table >> half
+    rest = inputs[:-1]
+    if low == high:
+        return _lut(low, rest, ones)
+    return _mux(inputs[-1], _lut(low, rest, ones), _lut(high, rest, ones))
+
+
+def _carry4(cell: Cell, pin: dict, ones: int) -> dict:
+    """Four bits of carry chain: O = S ^ carry in; carry out = S ? carry in : DI."""
+    carry = pin["CI"][0] | pin["CYINIT"][0]  # one of the two is tied to 0
+    result = {}
+    for i, (select, data) in enumerate(zip(pin["S"], pin["DI"])):
+        outputs = {"O": select ^ carry}
+        carry = outputs["CO"] = _mux(select, data, carry)
+        result |= {cell.pins[name][i]: plane for name, plane in outputs.items() if name in cell.pins}
+    return result
+
+
+def _register(cell: Cell, planes: dict, ones: int) -> int:
+    """The flip-flop's value after a clock edge; R (or S in an FDSE) is the synchronous reset (set), CE the enable."""
+    enable, data, old = (planes[cell.pins[name][0]] for name in ("CE", "D", "Q"))
+    value = _mux(enable, old, data)
+    if cell.kind == "FDSE":
+        return value | planes[cell.pins["S"][0]]
+    return value & ~planes[cell.pins["R"][0]] & ones

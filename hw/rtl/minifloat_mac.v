@@ -1,0 +1,71 @@
+// Multiply-accumulate for minifloats, exact: acc <- acc + a * b, with no rounding
+// anywhere (a Kulisch accumulator).
+//
+// Ports as in int_mac.v: clear is synchronous and zeroes the register; acc is
+// P bits, two's complement, modulo 2**P. It counts in units of
+// min_subnormal(a) * min_subnormal(b), the step between any two products. The
+// exponent biases only decide how much one unit is worth. They appear nowhere
+// below: a bias costs no hardware.
+//
+// A code is sign | exponent | mantissa. With stored exponent e and mantissa m,
+// its magnitude in subnormal steps is
+//   normal,    e > 0:  1m << (e - 1)   a hidden one before the mantissa
+//   subnormal, e = 0:  0m              no hidden one; the smallest normal's exponent
+// so a product is (1ma * 1mb) << (ea + eb - 2): one small multiplier, then one
+// shifter. Shifting the operands first would need a multiplier as wide as their
+// whole range.
+
+module minifloat_mac #(
+    parameter EA = 4,   // exponent bits of a
+    parameter MA = 3,   // mantissa bits of a
+    parameter EB = 4,   // exponent bits of b
+    parameter MB = 3,   // mantissa bits of b
+    parameter P = 49    // bits of the accumulator
+) (
+    input  wire                clk,
+    input  wire                clear,
+    input  wire [EA+MA:0]      a,
+    input  wire [EB+MB:0]      b,
+    output reg  signed [P-1:0] acc
+);
+
+    // 1. Decode. "Is the exponent zero?" gives the hidden bit (if not) and lifts
+    //    the exponent to 1 (if so): subnormals need no path of their own.
+    wire normal_a = |a[MA +: EA];
+    wire normal_b = |b[MB +: EB];
+    wire [EA-1:0] exponent_a = a[MA +: EA] | !normal_a;
+    wire [EB-1:0] exponent_b = b[MB +: EB] | !normal_b;
+    wire [MA:0] significand_a;
+    wire [MB:0] significand_b;
+
+    generate
+        if (MA > 0) assign significand_a = {normal_a, a[0 +: MA]};
+        else        assign significand_a = normal_a;
+        if (MB > 0) assign significand_b = {normal_b, b[0 +: MB]};
+        else        assign significand_b = normal_b;
+    endgenerate
+
+    // 2. Multiply the significands.
+    wire [MA+MB+1:0] product = significand_a * significand_b;
+
+    // 3. Shift by both exponents. Each is at least 1, so the two lowest bits are
+    //    always zero and are dropped.
+    localparam E = (EA > EB) ? EA : EB;
+    wire [E:0] shift = exponent_a + exponent_b;
+    wire [P+1:0] shifted = product << shift;
+    wire [P-1:0] magnitude = shifted[P+1:2];
+
+    // 4. Accumulate. Minus x is ~x + 1: the ~ joins the adder's own LUTs, and the
+    //    1 enters as its carry, which the extra bit on the right makes
+    //    (1 + negative carries exactly when negative is 1). No second adder.
+    wire negative = a[EA+MA] ^ b[EB+MB];
+    wire [P-1:0] flipped = magnitude ^ {P{negative}};
+    wire [P:0] sum = {acc, 1'b1} + {flipped, negative};
+
+    always @(posedge clk)
+        if (clear)
+            acc <= 0;
+        else
+            acc <= sum[P:1];
+
+endmodule
