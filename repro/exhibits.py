@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import matplotlib.figure
+import matplotlib.pyplot
 import pandas as pd
 
 from repro import paths
@@ -88,6 +89,8 @@ class Figure(Exhibit):
         """The picture as SVG, the same bytes for the same content."""
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")  # a second layout of several panels would move them a little
             self.figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()
 

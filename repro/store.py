@@ -1,27 +1,27 @@
 """Rows on disk: one sorted CSV per experiment, written atomically, read strictly."""
 
 import csv
-import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
 
 from repro import paths
+from repro.atomic import replacing
 from repro.errors import BadInput
 from repro.experiments.base import Experiment
 
 
-def load(experiment: Experiment) -> pd.DataFrame:
-    """All rows to show: those computed on this machine (`origin` "live") before the recorded ones.
+def load(experiment: Experiment, scale: str = "laptop") -> pd.DataFrame:
+    """The rows of a scale to show: those computed on this machine (`origin` "live") before the recorded ones.
 
-    A live row replaces the recorded row with the same keys and scale. Raises BadInput on a broken file.
+    A live row replaces the recorded row with the same keys. Raises BadInput on a broken file.
     """
     frames = [read(experiment, folder).assign(origin=origin)
               for folder, origin in ((paths.LIVE, "live"), (paths.RECORDED, "recorded"))]
     rows = pd.concat([f for f in frames if not f.empty] or frames[:1], ignore_index=True)
-    return _sorted(experiment, rows.drop_duplicates([*experiment.keys, "scale"], keep="first"))
+    rows = rows[rows["scale"] == scale]
+    return _sorted(experiment, rows.drop_duplicates(list(experiment.keys), keep="first"))
 
 
 def file(experiment: Experiment, folder: Path) -> Path:
@@ -39,16 +39,18 @@ def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=columns)
     remedy = f"restore it with git, or delete it and run `repro run {experiment.name}`"
-    with open(path, newline="", encoding="utf-8") as stream:
-        try:
-            lines = list(csv.reader(stream, strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BadInput(f"{path}: not a readable CSV file ({error}): {remedy}") from None
+    try:
+        text = path.read_text(encoding="utf-8")
+        lines = list(csv.reader(text.splitlines(), strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a readable CSV file ({error}): {remedy}") from None
     if not lines or lines[0] != columns:
         raise BadInput(f"{path} line 1: expected the columns {','.join(columns)}: {remedy}")
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(columns):
             raise BadInput(f"{path} line {number}: {len(line)} cells where {len(columns)} are expected: {remedy}")
+    if not text.endswith("\n"):
+        raise BadInput(f"{path} line {len(lines)}: the file ends in the middle of this line: {remedy}")
     frame = pd.DataFrame(lines[1:], columns=columns)
     for column in (*experiment.metrics, "n", "seconds"):
         numbers = pd.to_numeric(frame[column].replace("", "nan"), errors="coerce")
@@ -66,20 +68,9 @@ def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
 
 def write(experiment: Experiment, rows: pd.DataFrame, folder: Path) -> None:
     """Replace the experiment's file by these rows, sorted by key: either the whole file changes or nothing does."""
-    path = file(experiment, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = _sorted(experiment, rows)[list(experiment.columns)].to_csv(index=False, lineterminator="\n")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(file(experiment, folder)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def update(experiment: Experiment, points: list[dict], rows: list[dict], folder: Path) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SCALES = ("smoke", "laptop", "paper")
+SCALES = ("smoke", "laptop")
 PROVENANCE = ("n", "seed", "scale", "seconds", "code", "versions", "date")
 """Columns that every row ends with. `n`: how many samples the metrics average over; `code`: digest of the code."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment:
     """One table or figure's worth of rows, kept in data/results/<name>.csv.
 

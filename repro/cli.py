@@ -1,0 +1,212 @@
+"""The command `repro`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from repro import paths
+from repro.errors import BadInput
+
+RESULTS = click.option("--results", type=click.Path(path_type=Path), default=paths.RECORDED, show_default="data/results",
+                       help="Folder of the CSV files.")
+SCALE = click.option("--scale", default="laptop", show_default=True, help="smoke (seconds) or laptop.")
+
+
+class _OneLine(click.Group):
+    """Wrong arguments and wrong input end in one line and exit status 2."""
+
+    def main(self, *args, **kwargs):
+        try:
+            return super().main(*args, **kwargs, standalone_mode=False)
+        except BadInput as error:
+            message = str(error)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "repro"
+            message = f"{error.format_message()} See `{command} --help`."
+        except click.Abort:
+            message = "stopped; rows computed so far are kept"
+        click.echo(f"repro: {message}", err=True)
+        sys.exit(2)
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Reproduce papers on low-precision arithmetic for FPGAs: formats, networks, accumulators, silicon."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command("list")
+def list_() -> None:
+    """The experiments, and how many rows each has."""
+    from repro import runner, store
+    from repro.experiments import NAMES, experiment
+
+    for name in NAMES:
+        spec = experiment(name)
+        rows = store.load(spec)
+        needs = f"; needs {', '.join(spec.needs)}" if spec.needs else ""
+        stale = f", {int(runner.stale(spec, rows).sum())} stale" if len(rows) else ""
+        click.echo(f"{name:10} {spec.title} ({len(rows)} rows{stale}{needs})")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--live", is_flag=True, help="All experiments that need nothing beyond pip packages.")
+@SCALE
+@click.option("--shard", default="1/1", show_default=True, help="Compute the I-th of N parts of the grid.")
+@RESULTS
+def run(names: tuple[str, ...], live: bool, scale: str, shard: str, results: Path) -> None:
+    """Compute the rows of the experiments NAMES that are missing or were computed by other code."""
+    from repro import runner
+    from repro.experiments import NAMES, experiment
+
+    if bool(names) == live:
+        raise BadInput("name the experiments to run (see `repro list`), or give --live")
+    part, _, of = shard.partition("/")
+    if not (part.isdecimal() and of.isdecimal()):
+        raise BadInput(f"shard {shard!r}: write I/N, such as 1/4")
+    chosen = [experiment(name) for name in names or NAMES]
+    for spec in chosen:
+        if live and spec.needs:
+            continue
+        done = runner.run(spec, scale, results, (int(part), int(of)))
+        click.echo(f"{spec.name}: {done} points computed" if done else f"{spec.name}: nothing to do")
+
+
+@main.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the rows of experiment NAME: those computed on this machine before the recorded ones."""
+    from repro import runner, store
+    from repro.experiments import experiment
+
+    spec = experiment(name)
+    rows = store.load(spec)
+    if rows.empty:
+        raise BadInput(f"{name} has no rows yet: run `repro run {name}`")
+    rows["stale"] = runner.stale(spec, rows)
+    click.echo(rows.drop(columns=["code", "versions"]).to_string(index=False))
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--points", default=1, show_default=True, type=click.IntRange(1), help="How many grid points of each experiment.")
+@click.option("--seed", default=0, show_default=True, help="Which points: the sample's seed.")
+@RESULTS
+def verify(names: tuple[str, ...], points: int, seed: int, results: Path) -> None:
+    """Recompute sampled rows and compare; exit status 1 when a figure leaves its tolerance."""
+    from repro import runner, store
+    from repro.experiments import NAMES, experiment
+    from repro.verify import verify as recompute
+
+    failed = compared = 0
+    for name in names or NAMES:
+        spec = experiment(name)
+        if lacking := runner.unmet(spec):
+            click.echo(f"{name}: skipped, needs the data set {lacking[0]} (`repro fetch {lacking[0]}`)")
+            continue
+        if store.read(spec, results).empty:
+            click.echo(f"{name}: no rows in {results}")
+            continue
+        checks = recompute(spec, results, points, seed)
+        bad = [check for check in checks if not check.ok]
+        for check in bad:
+            click.echo(f"{name}: {check.row}: {check.metric} is written {check.written:g}, recomputed {check.recomputed:g}, "
+                       f"tolerance {check.tolerance:g}")
+        click.echo(f"{name}: {len(checks)} figures recomputed, {len(bad)} outside their tolerance")
+        failed, compared = failed + len(bad), compared + len(checks)
+    click.echo(f"{compared} figures compared, {failed} failed")
+    if failed:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--paper-values", type=click.Path(path_type=Path), help="CSV file (id,value) with values you read in the papers.")
+def claims(paper_values: Path | None) -> None:
+    """The verdict on every claim of the papers, and the papers' numbers beside ours."""
+    from repro import claims as papers
+
+    given = papers.read_paper_values(paper_values) if paper_values else {}
+    for claim in papers.claims():
+        verdict = claim.verdict()
+        click.echo(f"{verdict.verdict:20} {claim.paper}: {claim.statement}\n{'':20} {verdict.evidence}")
+    click.echo()
+    for value in papers.values():
+        value = dataclasses.replace(value, value=given.get(value.id, value.value))
+        said = papers.NOT_READ if value.value is None else f"{value.value:g} {value.unit}"
+        here = value.here()
+        click.echo(f"{value.id:14} {value.quantity}: paper {said}; here {'not measured' if here is None else f'{here:g} {value.unit}'}")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def fetch(names: tuple[str, ...]) -> None:
+    """Fetch data sets (from $REPRO_MIRROR if set); without NAMES, say which there are."""
+    from repro.datasets import fetch as sets
+
+    for name in names:
+        click.echo(f"{name}: in {sets.fetch(name)}")
+    if not names:
+        for name, data in sets.REMOTES.items():
+            click.echo(f"{name}: {data.title}; {'fetched' if sets.is_present(name) else 'not fetched'}; {data.note}")
+
+
+@main.command()
+def doctor() -> None:
+    """What is here, what is missing, and what to do about it."""
+    from repro.doctor import examine
+
+    for finding in examine():
+        click.echo(f"{finding.what:32} {finding.state}" + (f"  ({finding.advice})" if finding.advice else ""))
+
+
+@main.command("format")
+@click.argument("name")
+def format_(name: str) -> None:
+    """Describe the number format NAME: E4M3, E4M3B9 (bias 9), INT8, UINT4, INT8N (narrow range)."""
+    from repro.accumulators import exact_width
+    from repro.formats import parse
+
+    fmt = parse(name)
+    click.echo(f"{fmt.name}: {fmt.kind}, {fmt.bits} bits, {len(fmt.values())} values from {fmt.min:g} to {fmt.max:g}")
+    if fmt.kind == "minifloat":
+        click.echo(f"exponent bits {fmt.exponent_bits}, mantissa bits {fmt.mantissa_bits}, bias {fmt.bias}")
+        click.echo(f"smallest normal {fmt.min_normal!r}, smallest subnormal {fmt.min_subnormal!r}")
+    click.echo(f"exact sum of 4,608 products with itself: {exact_width(fmt, fmt, 4608)} bits")
+    if fmt.bits <= 6:
+        for code, value in enumerate(fmt.decode(range(2**fmt.bits))):
+            click.echo(f"  {code:0{fmt.bits}b}  {value:g}")
+
+
+@main.command()
+@click.argument("a")
+@click.argument("b", required=False)
+@click.option("--n", "k", default=4608, show_default=True, type=click.IntRange(1), help="Length of the dot product.")
+@click.option("--verilog", type=click.Path(path_type=Path), help="Also write the MAC's Verilog to this file.")
+def mac(a: str, b: str | None, k: int, verilog: Path | None) -> None:
+    """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
+    from hw.check import exhaustive
+    from hw.generate import Mac, mac_verilog
+    from hw.synth import MAPPINGS, synthesise
+    from repro.atomic import replacing
+    from repro.formats import parse
+
+    first, second = parse(a), parse(b or a)
+    unit = Mac(first, second, k)
+    click.echo(f"{first.name} x {second.name}, exact sums of {k:,} products: accumulator of {unit.acc_bits} bits")
+    if verilog:
+        with replacing(verilog) as temporary:
+            temporary.write_text(mac_verilog(first, second, k), encoding="utf-8")
+        click.echo(f"Verilog in {verilog}, top module {unit.name}")
+    for mapped in synthesise([(unit, mapping) for mapping in MAPPINGS]):
+        found, counts = exhaustive(mapped.netlist, unit), mapped.counts
+        click.echo(f"{mapped.mapping:14} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; "
+                   f"{found.pairs:,} operand pairs run on the netlist, {found.mismatches} wrong")
+
+
+if __name__ == "__main__":
+    main(prog_name="repro")

@@ -1,0 +1,88 @@
+"""Runs experiments: what is missing or stale, batch by batch, each batch on disk before the next begins."""
+
+import datetime
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from repro import store
+from repro.datasets import fetch
+from repro.digest import ENGINES, code_digest
+from repro.errors import BadInput
+from repro.experiments.base import SCALES, Experiment
+
+
+def versions() -> str:
+    """What computed a row: Python, the packages that matter, and the processor or GPU."""
+    parts = [f"python {platform.python_version()}"]
+    parts += [f"{name} {metadata.version(name)}" for name in ENGINES]
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {platform.machine()}"
+    return "; ".join([*parts, device])
+
+
+def grid(experiment: Experiment, scale: str) -> list[dict]:
+    """The experiment's points at a scale. Raises BadInput for an unknown scale."""
+    if scale not in SCALES:
+        raise BadInput(f"unknown scale {scale!r}: choose one of {', '.join(SCALES)}")
+    return experiment.grid(scale)
+
+
+def missing(experiment: Experiment, scale: str, folder: Path) -> list[dict]:
+    """The points of the grid that have no row in the folder, or rows of other code, in the grid's order.
+
+    Raises BadInput for an unknown scale.
+    """
+    rows = store.read(experiment, folder)
+    rows = rows[rows["scale"] == scale]
+
+    def done(point):
+        mine = rows[store.matches(rows, point)]
+        return len(mine) > 0 and not stale(experiment, mine).any()
+
+    return [point for point in grid(experiment, scale) if not done(point)]
+
+
+def unmet(experiment: Experiment) -> list[str]:
+    """The data sets that the experiment needs and that are not there."""
+    return [name for name in experiment.needs if not fetch.is_present(name)]
+
+
+def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1)) -> int:
+    """Compute what is missing of the grid (of its `shard[0]`-th of `shard[1]` parts) into the folder; the number of points.
+
+    Rows are written atomically after each batch: a kill loses at most the batch under way, and the next call goes on.
+    Rows that no longer belong to the grid are left alone. Raises BadInput when a data set is not there.
+    """
+    if lacking := unmet(experiment):
+        raise BadInput(f"{experiment.name} needs the data set {lacking[0]}: run `repro fetch {lacking[0]}`")
+    if not 1 <= shard[0] <= shard[1]:
+        raise BadInput(f"shard {shard[0]}/{shard[1]}: write I/N with 1 <= I <= N")
+    part = grid(experiment, scale)[shard[0] - 1::shard[1]]
+    todo = [point for point in missing(experiment, scale, folder) if point in part]
+    with tqdm(total=len(todo), desc=f"{experiment.name} ({scale})", unit="point", disable=not todo) as bar:
+        for start in range(0, len(todo), experiment.batch):
+            batch = todo[start:start + experiment.batch]
+            store.update(experiment, batch, rows_of(experiment, batch, scale), folder)
+            bar.update(len(batch))
+    return len(todo)
+
+
+def rows_of(experiment: Experiment, points: list[dict], scale: str) -> list[dict]:
+    """Compute the points and add provenance. `seconds` is the batch's time divided by its number of rows."""
+    start = time.perf_counter()
+    rows = experiment.compute(points, scale)
+    seconds = (time.perf_counter() - start) / max(len(rows), 1)
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = {"scale": scale, "seconds": round(seconds, 3), "code": code_digest(experiment),
+                  "versions": versions(), "date": stamp}
+    return [row | provenance for row in rows]
+
+
+def stale(experiment: Experiment, rows: pd.DataFrame) -> pd.Series:
+    """Which rows were computed by other code, or with other pinned versions, than today's."""
+    return rows["code"] != code_digest(experiment)

@@ -1,0 +1,72 @@
+"""Verdicts and values come from rows, never from a file."""
+
+import pandas as pd
+import pytest
+
+from repro import claims
+from repro.experiments.verdict import VERDICTS, Verdict, judge
+
+
+def test_every_claim_of_both_papers_has_a_verdict_with_evidence():
+    papers = {claim.paper for claim in claims.claims()}
+    assert {"Shedding the Bits", "A2Q"} <= papers
+    for claim in claims.claims():
+        verdict = claim.verdict()
+        assert verdict.verdict in VERDICTS and len(verdict.evidence) > 10, claim.id
+        assert bool(claim.check) != bool(claim.untested), f"{claim.id}: a check, or the reason why there is none"
+
+
+def test_every_check_exists_and_takes_its_experiments_rows():
+    for item in (*claims.claims(), *claims.values()):
+        if item.check:
+            module, function = item.check.split(":")
+            assert callable(getattr(__import__(module, fromlist=[function]), function)), item.id
+
+
+def test_an_empty_value_is_never_a_number():
+    empty = [value for value in claims.values() if value.value is None]
+    assert empty, "the papers' tables were not read; their cells must stay empty"
+    frame = claims.side_by_side("mac").frame
+    for value in empty:
+        if "mac" in value.chapters:
+            cell = frame.loc[frame["what"].str.contains(value.quantity, regex=False), "the paper"].item()
+            assert cell.startswith(claims.NOT_READ)
+
+
+def test_no_mark_is_memory():
+    assert {item.mark for item in (*claims.claims(), *claims.values())} <= set("VQSCD")
+
+
+@pytest.mark.parametrize("entry, message", [
+    ("- {id: x, paper: A2Q, where: y, mark: V, chapters: [], colour: red}", "unknown field 'colour'"),
+    ("- {id: x, paper: A2Q, where: y, chapters: []}", "field 'mark' is missing"),
+    ("- {id: x, paper: A2Q, where: y, mark: M, chapters: []}", "mark 'M'"),
+])
+def test_a_wrong_entry_is_named(tmp_path, monkeypatch, entry, message):
+    (tmp_path / "claims.yml").write_text(entry)
+    monkeypatch.setattr("repro.paths.PAPER", tmp_path)
+    claims.claims.cache_clear()
+    try:
+        with pytest.raises(ValueError, match=message):
+            claims.claims()
+    finally:
+        claims.claims.cache_clear()
+
+
+def test_a_verdict_is_one_of_four_and_judged_in_order():
+    assert [judge(*facts, "because").verdict for facts in ((True, True), (False, True), (False, False))] == [
+        "reproduced", "partly", "not reproduced"]
+    with pytest.raises(ValueError, match="'maybe' is no verdict"):
+        Verdict("maybe", "")
+
+
+def test_a_check_follows_the_rows():
+    """The same claim, other rows, another verdict."""
+    from repro.experiments.top1 import minifloat_wins_from_four_bits
+
+    def rows(integer, minifloat):
+        return pd.DataFrame({"network": "net", "format": ["float", "INT8", "E4M3"], "activations": ["float", "signed", "signed"],
+                             "top1": [90.0, integer, minifloat]})
+
+    assert minifloat_wins_from_four_bits(rows(80, 85)).verdict == "reproduced"
+    assert minifloat_wins_from_four_bits(rows(85, 80)).verdict == "not reproduced"

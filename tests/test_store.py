@@ -1,0 +1,88 @@
+"""Rows on disk: sorted, atomic, strict."""
+
+import pytest
+
+from repro import paths, runner, store
+
+
+def test_a_run_writes_every_row_once_sorted_and_a_second_run_changes_nothing(toy, tmp_path):
+    assert runner.run(toy, "laptop", tmp_path) == 6
+    text = (tmp_path / "toy.csv").read_text()
+    lines = text.splitlines()
+    assert lines[0].split(",") == list(toy.columns)
+    assert len(lines) == 1 + 12 and lines[1:] == sorted(lines[1:])
+    assert runner.run(toy, "laptop", tmp_path) == 0
+    assert (tmp_path / "toy.csv").read_text() == text
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == ["toy.csv"]
+
+
+def test_shards_together_are_the_whole(toy, tmp_path):
+    done = [runner.run(toy, "laptop", tmp_path, (part, 4)) for part in (1, 2, 3, 4)]
+    assert sum(done) == 6 and store.read(toy, tmp_path).shape[0] == 12
+
+
+def test_rows_of_other_code_are_computed_again_and_replaced(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    digest = store.read(toy, tmp_path)["code"][0]
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].replace(digest, "old")
+    path.write_text("\n".join(lines) + "\n")
+    assert store.read(toy, tmp_path)["code"].tolist().count("old") == 1
+    assert runner.run(toy, "laptop", tmp_path) == 1
+    rows = store.read(toy, tmp_path)
+    assert len(rows) == 12 and set(rows["code"]) == {digest}
+
+
+def test_both_scales_live_side_by_side(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    runner.run(toy, "smoke", tmp_path)
+    assert store.read(toy, tmp_path)["scale"].value_counts().to_dict() == {"laptop": 12, "smoke": 12}
+
+
+def test_live_rows_come_before_recorded_ones(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(paths, "LIVE", tmp_path / "live")
+    assert store.load(toy).empty
+    runner.run(toy, "laptop", paths.RECORDED)
+    runner.run(toy, "laptop", paths.LIVE, (1, 3))
+    assert store.load(toy)["origin"].value_counts().to_dict() == {"recorded": 8, "live": 4}
+
+
+@pytest.mark.parametrize("damage, expected", [
+    (lambda text: text.replace("odd,2", "odd,2,2", 1), "toy.csv line 10: 12 cells where 11 are expected"),
+    (lambda text: text.replace(",4.0,", ",four,", 1), "toy.csv line 4: value is 'four', not a number"),
+    (lambda text: text[: len(text) - 40], "toy.csv line 13: "),
+    (lambda text: text[: len(text) - 5], "toy.csv line 13: the file ends in the middle of this line"),
+    (lambda text: text.replace("layer", "leyer", 1), "toy.csv line 1: expected the columns name,power,layer"),
+    (lambda text: "", "toy.csv line 1"),
+    (lambda text: text + '"', "toy.csv"),
+])
+def test_a_broken_file_is_named_with_its_line_and_left_as_it_is(toy, tmp_path, damage, expected):
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    path.write_text(damage(path.read_text()))
+    before = path.read_text()
+    for use in (lambda: store.read(toy, tmp_path), lambda: runner.run(toy, "laptop", tmp_path)):
+        with pytest.raises(ValueError) as caught:
+            use()
+        assert expected in str(caught.value) and "repro run toy" in str(caught.value) and "\n" not in str(caught.value)
+    assert path.read_text() == before
+
+
+def test_a_failed_write_leaves_the_old_file(toy, tmp_path, monkeypatch):
+    runner.run(toy, "laptop", tmp_path, (1, 2))
+    before = (tmp_path / "toy.csv").read_text()
+    monkeypatch.setattr("repro.atomic.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        runner.run(toy, "laptop", tmp_path)
+    assert (tmp_path / "toy.csv").read_text() == before
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".toy.csv.") and not p.name.endswith("lock")]
+
+
+def test_wrong_scale_and_shard_are_one_line(toy, tmp_path):
+    with pytest.raises(ValueError, match="unknown scale 'huge'"):
+        runner.run(toy, "huge", tmp_path)
+    with pytest.raises(ValueError, match="shard 5/4"):
+        runner.run(toy, "laptop", tmp_path, (5, 4))
+    assert not list(tmp_path.iterdir())

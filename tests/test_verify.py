@@ -1,0 +1,33 @@
+"""`repro verify` recomputes, and notices what changed."""
+
+from repro import runner
+from repro.verify import verify
+
+
+def test_what_was_just_written_verifies(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    checks = verify(toy, tmp_path, points=6)
+    assert len(checks) == 12 and all(check.ok for check in checks)
+
+
+def test_a_changed_figure_fails_and_one_within_tolerance_passes(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    path.write_text(path.read_text().replace(",8.0,", ",8.05,", 1).replace(",9.0,", ",9.2,", 1))
+    bad = [check for check in verify(toy, tmp_path, points=6) if not check.ok]
+    assert [(check.metric, check.written, check.recomputed) for check in bad] == [("value", 9.2, 9.0)]
+
+
+def test_a_row_that_no_longer_comes_out_fails(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    bad = [check for check in verify(toy, tmp_path, points=6) if not check.ok]
+    assert [(check.metric, check.written, check.recomputed) for check in bad] == [("row", 0.0, 1.0)]
+
+
+def test_the_sample_depends_on_the_seed_alone(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    rows = [{check.row for check in verify(toy, tmp_path, points=2, seed=seed)} for seed in (1, 1, 2, 3, 4)]
+    assert rows[0] == rows[1] and len({frozenset(r) for r in rows}) > 1
