@@ -18,6 +18,7 @@ import matplotlib.pyplot
 import pandas as pd
 
 from repro import paths
+from repro.errors import BadInput
 
 COLOURS = {"integer": "#0072B2", "minifloat": "#D55E00", "float": "#555555"}
 MARKERS = {"integer": "s", "minifloat": "o", "float": "D"}
@@ -115,10 +116,15 @@ class Table(Exhibit):
 
 
 def exhibit(function):
-    """Decorator: draw in the house style and attach the link to the decorated function."""
+    """Decorator: draw in the house style and attach the link to the decorated function.
+
+    The function then raises BadInput when a data frame it is given has no rows.
+    """
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        if any(isinstance(rows, pd.DataFrame) and rows.empty for rows in args):
+            raise BadInput(f"{function.__name__} has no rows to show: compute them with `repro run` (`repro list` names them)")
         with matplotlib.rc_context(STYLE):
             result = function(*args, **kwargs)
         if isinstance(result, Figure):

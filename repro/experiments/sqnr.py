@@ -21,6 +21,7 @@ from repro.models import zoo
 from repro.ptq import Recipe, quantize
 from repro.ptq.pipeline import compute_layers, merge_batch_norm
 
+
 def _grid(scale: str) -> list[dict]:
     return points(FORMATS if scale == "laptop" else ("INT8", "E2M1"))
 

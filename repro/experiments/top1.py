@@ -10,8 +10,8 @@ import torch
 from repro.datasets import foolbox_images, imagenet_sample
 from repro.exhibits import Table, exhibit
 from repro.experiments.base import Experiment
-from repro.experiments.verdict import Verdict, judge
 from repro.experiments.ptq_points import FORMATS, NETWORK, points
+from repro.experiments.verdict import Verdict, judge
 from repro.formats import parse
 from repro.models import zoo
 from repro.ptq import Recipe, quantize

@@ -12,6 +12,7 @@ from brevitas.graph.calibrate import calibration_mode
 from brevitas.graph.quantize import layerwise_quantize, preprocess_for_quantize
 from torch import Tensor, nn
 
+from repro.errors import BadInput
 from repro.fakequant import activation_injector, weight_injector
 from repro.formats import Format, Integer
 from repro.ptq.recipe import Recipe
@@ -36,8 +37,13 @@ def merge_batch_norm(model: nn.Module) -> nn.Module:
 def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor) -> nn.Module:
     """The network quantized by the recipe, in eval mode; the given network is left as it is.
 
-    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales.
+    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales. Raises BadInput when
+    it is empty or holds NaN or infinity.
     """
+    if calibration.numel() == 0:
+        raise BadInput(f"the calibration batch is empty (shape {tuple(calibration.shape)}): give at least one input")
+    if not calibration.isfinite().all():
+        raise BadInput("the calibration batch holds NaN or infinity: remove those inputs, they would become scales")
     model = merge_batch_norm(model)
     plan = _plan(model, recipe, calibration)
     layer_map = {

@@ -8,9 +8,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 import book_checks
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = Path(os.environ.get("BOOK_HTML", ROOT / "build" / "book" / "_build" / "html"))

@@ -69,3 +69,12 @@ def test_eight_bits_stay_close_and_the_float_network_is_untouched(model, images)
     assert not any(isinstance(module, qnn.QuantConv2d) for module in model.modules())
     noise = (quantized - before).pow(2).sum() / before.pow(2).sum()
     assert 0 < noise < 0.1
+
+
+@pytest.mark.parametrize("calibration, message", [
+    (torch.empty(0, 3, 224, 224), "the calibration batch is empty .*give at least one input"),
+    (torch.full((1, 3, 224, 224), float("nan")), "NaN or infinity"),
+])
+def test_calibration_that_sets_no_scale_is_refused(model, calibration, message):
+    with pytest.raises(ValueError, match=message):
+        quantize(model, Recipe.for_format(Integer(8)), calibration)
