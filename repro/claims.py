@@ -22,6 +22,7 @@ from repro.experiments.verdict import Verdict
 
 MARKS = {"V": "read in the source", "Q": "quoted by a third party who checked", "S": "a third party's summary",
          "C": "the authors' public code", "D": "derived by arithmetic"}
+SIGNS = {"reproduced": "✔", "partly": "◐", "not reproduced": "✘", "not testable here": "–"}
 NOT_READ = "not read; to be filled from the paper"
 
 
@@ -140,7 +141,7 @@ def verdicts(chapter: str | None = None) -> Table:
     frame = pd.DataFrame({
         "paper": [claim.paper for claim in chosen],
         "the paper says": [f"{claim.statement} ({claim.where}; {claim.mark})" for claim in chosen],
-        "here": [verdict.verdict for verdict in found],
+        "here": [f"{SIGNS[verdict.verdict]} {verdict.verdict}" for verdict in found],
         "because": [verdict.evidence for verdict in found],
     })
     return Table("Claims of the papers, in our words, and verdicts computed from the rows of this book. Marks: "
@@ -156,7 +157,8 @@ def side_by_side(chapter: str) -> Table:
     records = []
     for claim in claimed:
         verdict = claim.verdict()
-        records.append((f"{claim.paper}: {claim.statement}", f"{claim.where}; {claim.mark}", verdict.evidence, verdict.verdict))
+        records.append((f"{claim.paper}: {claim.statement}", f"{claim.where}; {claim.mark}", verdict.evidence,
+                        f"{SIGNS[verdict.verdict]} {verdict.verdict}"))
     for value in valued:
         said = NOT_READ if value.value is None else f"{value.value:g} {value.unit}".strip()
         here = value.here()

@@ -54,7 +54,7 @@ def catalogue_table() -> Table:
         "accumulator, bits": [accumulators.exact_width(fmt, fmt, DOT_PRODUCT) for fmt in formats],
     })
     return Table(f"The 21 minifloats and 6 integers of 3 to 8 bits. Accumulator: exact sum of {DOT_PRODUCT:,} products of the "
-                 "format with itself.", frame=frame,
+                 "format with itself. Range: 20 log10 of the largest over the smallest positive value.", frame=frame,
                  formats={"largest": "{:g}", "smallest > 0": "{:.3g}", "range, dB": "{:.0f}"})
 
 
@@ -92,7 +92,7 @@ def number_line(names: tuple[str, ...] = ("INT4", "E2M1", "INT6", "E3M2")) -> Fi
 
 @exhibit
 def rounding_error(names: tuple[str, ...] = ("INT6", "E3M2")) -> Figure:
-    """The largest relative rounding error near each magnitude, over two decades below the largest value."""
+    """The largest relative rounding error near each magnitude."""
     figure, axis = plt.subplots()
     for name in names:
         fmt = parse(name)

@@ -108,7 +108,8 @@ def lut_bars(rows: pd.DataFrame) -> Figure:
     axis.legend(ncols=2)
     spoken = "; ".join(f"{name} {line[YOSYS_DEFAULT]:.0f} and {line[CARRY_ROWS]:.0f}" for name, line in table.iterrows())
     return Figure(f"LUTs of one multiply-accumulate unit, exact sums of {DOT_PRODUCT:,} products, no DSP. Hatched: Yosys "
-                  "chooses the multiplier. Plain: one carry chain per multiplier bit.", rows=rows, figure=figure,
+                  "chooses the multiplier. Plain: one carry chain per multiplier bit. UltraScale+ by Yosys, before placement; the paper's are for "
+                  "a VCK190, after implementation.", rows=rows, figure=figure,
                   alt=f"Bars of LUTs by format under {YOSYS_DEFAULT} and {CARRY_ROWS}: {spoken}.")
 
 
@@ -121,7 +122,8 @@ def counts_table(rows: pd.DataFrame) -> Table:
     names = {"a": "format", "mapping": "mapping", "acc_bits": "acc, bits", "lut": "LUT", "ff": "FF", "carry4": "CARRY4",
              "pairs": "pairs run", "mismatches": "mismatches"}
     numbers = dict.fromkeys(list(names.values())[2:], "{:,.0f}")
-    return Table("Cells after mapping to a Xilinx UltraScale+ device without DSPs. LUT: LUT1 to LUT6 and inverters. Every operand "
+    return Table("Cells after mapping to a Xilinx UltraScale+ device without DSPs. LUT: LUT1 to LUT6 and inverters; two CARRY4 "
+                 "make one CARRY8 of UltraScale+. The paper's counts are for a VCK190, after implementation. Every operand "
                  "pair was run on the mapped netlist.", rows=rows, frame=shown[list(names)].rename(columns=names), formats=numbers)
 
 
@@ -129,10 +131,13 @@ def counts_table(rows: pd.DataFrame) -> Table:
 def widths() -> Figure:
     """Exact accumulator width against exponent bits, for each width of format."""
     figure, axis = plt.subplots()
-    for bits, shade in ((8, 1.0), (6, 0.65), (4, 0.4)):
+    for bits in (8, 6, 4):
         formats = [fmt for fmt in catalogue(bits, bits) if fmt.kind == "minifloat"]
         axis.plot([fmt.exponent_bits for fmt in formats], [_width(fmt) for fmt in formats], MARKERS["minifloat"],
-                  linestyle=LINES["minifloat"], color=COLOURS["minifloat"], alpha=shade, label=f"{bits}-bit minifloats")
+                  linestyle=LINES["minifloat"], color=COLOURS["minifloat"], label="minifloats" if bits == 8 else None)
+        last = formats[-1]
+        axis.annotate(f"{bits} bits", (last.exponent_bits, _width(last)), xytext=(6, 4), textcoords="offset points",
+                      color=COLOURS["minifloat"])
     axis.axhline(_width(parse("INT8")), color=COLOURS["integer"], linestyle=LINES["integer"], label="INT8")
     axis.set(xlabel="exponent bits", ylabel="accumulator (bits)", ylim=(0, None))
     axis.legend()

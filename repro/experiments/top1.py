@@ -97,4 +97,4 @@ def minifloat_wins_from_four_bits(rows: pd.DataFrame) -> Verdict:
                         for bits, row in best[::-1].iterrows())
     return judge(bool(wins.all()), bool(wins.any()),
                  f"Minifloats win at {int(wins.sum())} of {len(wins)} widths ({figures}). Here: one minifloat per width, "
-                 "calibration only, EfficientNet-Lite0; the paper takes the best split and technique for other networks.")
+                 "calibration only, EfficientNet-Lite0; the paper reports the best technique, for other networks.")

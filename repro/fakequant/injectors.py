@@ -46,7 +46,7 @@ def activation_injector(fmt: Format) -> type:
 
     The scale comes from calibration: the largest |activation| of each calibration batch, averaged over batches. It is
     the same statistic for integers and minifloats (Brevitas' own defaults differ: a percentile for integers,
-    the maximum for floats, which would favour the integers). Raises BadInput for a minifloat without mantissa bits.
+    the maximum for floats). Raises BadInput for a minifloat without mantissa bits.
     """
     if isinstance(fmt, Integer):
         bases = (base.IntQuant if fmt.signed else base.UintQuant, base.ParamFromRuntimePercentileScaling, ActQuantSolver)
