@@ -33,7 +33,7 @@ serve: setup
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed; try: make PYTHON=python3.11")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "make: Python 3.11 is needed; name it: make PYTHON=/path/to/python3.11")'
 	test -x $(VENV)/python || "$(PYTHON)" -m venv .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@

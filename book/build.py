@@ -77,14 +77,14 @@ def build(source: Path, output: Path, warnings_are_errors: bool) -> int:
     output.mkdir(parents=True, exist_ok=True)
     inputs = [ROOT / name for name in CELL_INPUTS]
     caches = output / "cache"
-    cache = caches / digest(inputs)
+    cache = caches / f"{digest(inputs)}-{_surroundings()}"
     cache.mkdir(parents=True, exist_ok=True)
     for old in caches.iterdir():
         if old != cache:
             shutil.rmtree(old)
 
     stamp = output / "pages.digest"
-    pages = digest([*inputs, *(ROOT / name for name in PAGE_INPUTS)]) + digest([source / "_toc.yml"], source)
+    pages = cache.name + digest([ROOT / name for name in PAGE_INPUTS]) + digest([source / "_toc.yml"], source)
     fresh = not stamp.exists() or stamp.read_text(encoding="utf-8") != pages
     if fresh or warnings_are_errors:  # an up-to-date page gives no warnings, not even those it deserves
         shutil.rmtree(output / "_build", ignore_errors=True)
@@ -97,6 +97,12 @@ def build(source: Path, output: Path, warnings_are_errors: bool) -> int:
     if status == 0:
         stamp.write_text(pages, encoding="utf-8")
     return status
+
+
+def _surroundings() -> str:
+    """8 hex digits for what `repro doctor` finds: the status page shows tools and data sets, which come and go."""
+    found = subprocess.run([sys.executable, "-W", "ignore", "-m", "repro.cli", "doctor"], cwd=ROOT, capture_output=True, check=False)
+    return hashlib.sha256(found.stdout).hexdigest()[:8]
 
 
 def serve(output: Path, port: int) -> None:
@@ -156,6 +162,9 @@ def main() -> int:
         status = build(arguments.source.resolve(), output, arguments.warnings_are_errors)
     except CannotBuild as problem:
         print(f"book/build.py: {problem}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"book/build.py: {problem.filename}: {problem.strerror}: name another folder with --output", file=sys.stderr)
         return 2
     if status == 0:
         print(f"The book is at {(html_folder(output) / 'index.html').as_uri()}")

@@ -51,10 +51,11 @@ def interfaces(verilog: str) -> list[Interface]:
 
     Raises BadInput when Pyverilog cannot read the text, naming the line, or is not installed.
     """
-    from pyverilog.vparser import ast
+    tree = _parse(verilog)
+    from pyverilog.vparser import ast  # after _parse, which says it in one line when Pyverilog is missing
 
     found = []
-    for module in _nodes(_parse(verilog), ast.ModuleDef):
+    for module in _nodes(tree, ast.ModuleDef):
         parameters = [(p.name, _text(p.value.var)) for p in _nodes(module.paramlist, ast.Parameter)]
         ports = []
         for port in _nodes(module.portlist, ast.Ioport):
@@ -72,10 +73,11 @@ def operators(verilog: str) -> Counter:
     Keys are Pyverilog's names: Times, Plus, Sll (shift left), Xor, Uor (OR of all bits), ... Errors as for
     :func:`interfaces`.
     """
+    tree = _parse(verilog)
     from pyverilog.vparser import ast
 
     skipped = (ast.Width, ast.Paramlist, ast.Localparam, ast.Partselect, ast.Repeat)
-    counted = _nodes(_parse(verilog), ast.Operator, skipped)
+    counted = _nodes(tree, ast.Operator, skipped)
     return Counter(type(node).__name__ for node in counted)
 
 

@@ -61,15 +61,13 @@ def exhaustive(netlist: Netlist, mac: Mac) -> Check:
 
     Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc.
     """
-    if max(2 ** (mac.a.bits + mac.b.bits), mac.k) > MAX_EDGES:
-        raise BadInput(f"{mac.name}: an exhaustive check stops at 2**20 operand pairs and 2**20 products: "
-                       "use narrower formats or a smaller k")
+    require_exhaustible(mac)
     if {cell.pins["Q"][0] for cell in netlist.registers} != set(netlist.ports["acc"]):
         raise BadInput(f"{netlist.name}: its flip-flops are not exactly the bits of acc")
     products = _products(mac)
     everything = _every_pair(products)
     cleared = replace(everything, after=[0] * len(products), clear=True)
-    held = [_hold(products.index(extreme), mac.k, products) for extreme in (max(products), min(products))]
+    held = [_hold(pair, mac.k, products) for pair in _extreme_pairs(mac, products)]
     runs = [everything, cleared, *held, _spread(mac.acc_bits, products)]
     wrong = _wrong_edges(netlist, mac, runs)
     limit = 2 ** (mac.acc_bits - 1)
@@ -82,9 +80,23 @@ def exhaustive(netlist: Netlist, mac: Mac) -> Check:
     )
 
 
+def require_exhaustible(mac: Mac) -> None:
+    """Raises BadInput when checking every operand pair, or the worst case k times, would take more than 2**20 edges."""
+    if max(2 ** (mac.a.bits + mac.b.bits), mac.k) > MAX_EDGES:
+        raise BadInput(f"{mac.name}: an exhaustive check stops at 2**20 operand pairs and 2**20 products: "
+                       "use narrower formats or a smaller k")
+
+
 def _units(fmt: Format) -> list[int]:
     """The value of every code, in whole subnormal steps."""
     return [int(v) for v in fmt.decode(np.arange(2**fmt.bits)) / fmt.min_subnormal]
+
+
+def _extreme_pairs(mac: Mac, products: list[int]) -> tuple[int, int]:
+    """The pairs with the largest and the smallest product of values that the formats have (a narrow range drops a code)."""
+    codes = [fmt.encode(np.array([fmt.min, fmt.max])).tolist() for fmt in (mac.a, mac.b)]
+    corners = [code_a * 2**mac.b.bits + code_b for code_a in codes[0] for code_b in codes[1]]
+    return max(corners, key=products.__getitem__), min(corners, key=products.__getitem__)
 
 
 def _products(mac: Mac) -> list[int]:

@@ -1,6 +1,7 @@
 """From two number formats and a dot-product length to Verilog: one parametric module, one top with frozen parameters."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from repro import accumulators, paths
 from repro.errors import BadInput
@@ -28,9 +29,10 @@ class Mac:
             if not fmt.signed:
                 raise BadInput(f"the integer MAC takes signed operands, not {fmt.name}: use INT{fmt.bits + 1}, which holds it")
         exact = accumulators.exact_width(self.a, self.b, self.k)
+        object.__setattr__(self, "k", int(self.k))
         if self.acc_bits is None:
             object.__setattr__(self, "acc_bits", exact)
-        elif self.acc_bits != int(self.acc_bits) or self.acc_bits < 2:
+        elif not isinstance(self.acc_bits, Integral) or self.acc_bits < 2:
             raise BadInput(f"an accumulator has a whole number of at least 2 bits, not {self.acc_bits!r}")
 
     @property

@@ -6,6 +6,7 @@ The papers write the bounds with log2; the same numbers come here from integers,
 """
 
 from fractions import Fraction
+from operator import index
 
 from repro.errors import BadInput
 from repro.formats import Format
@@ -13,8 +14,18 @@ from repro.formats import Format
 
 def _positive(**values) -> None:
     for name, value in values.items():
-        if value != int(value) or value < 1:
-            raise BadInput(f"{name} is a whole number of at least 1, not {value!r}")
+        _whole(name, value, 1)
+
+
+def _whole(name: str, value, least: int) -> int:
+    """The value as a Python int. Raises BadInput unless it is an integer (of any library) of at least `least`."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise BadInput(f"{name} is a whole number of at least {least}, not {value!r}")
+    return number
 
 
 def _signed_width(largest: int) -> int:
@@ -39,9 +50,7 @@ def l1_bound(l1_norm: int, input_bits: int, input_signed: bool = False) -> int:
     Raises BadInput when the norm is negative or not a whole number.
     """
     _positive(input_bits=input_bits)
-    if l1_norm != int(l1_norm) or l1_norm < 0:
-        raise BadInput(f"the L1 norm of integer weights is a whole number, not {l1_norm!r}")
-    return _signed_width(int(l1_norm) * 2 ** (input_bits - bool(input_signed)))
+    return _signed_width(_whole("the L1 norm of integer weights", l1_norm, 0) * 2 ** (input_bits - bool(input_signed)))
 
 
 def max_l1_norm(p: int, input_bits: int, input_signed: bool = False, zero_centred: bool = False) -> float:

@@ -7,14 +7,15 @@ D derived by arithmetic.
 
 import csv
 import importlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from repro import paths, store
+from repro import paths, runner, store
 from repro.errors import BadInput
 from repro.exhibits import Table, exhibit
 from repro.experiments import experiment
@@ -39,13 +40,21 @@ class Item:
     check: str | None = None
     """"module:function"; it takes the rows of each experiment in turn. None: nothing here measures it."""
 
+    def _lacking(self) -> str:
+        """Why the rows do not suffice, or nothing: a check sees whole grids only."""
+        for name in self.experiments:
+            spec = experiment(name)
+            grid, rows = runner.grid(spec, "laptop"), store.load(spec)
+            absent = sum(not store.matches(rows, point).any() for point in grid)
+            if absent:
+                return f"{absent} of {len(grid)} points of {name} are not computed: run `repro run {name}`"
+        return ""
+
     def _measure(self):
-        """What the check returns; None when there is no check or an experiment has no rows."""
-        if self.check is None:
+        """What the check returns; None when there is no check or rows are lacking."""
+        if self.check is None or self._lacking():
             return None
         rows = [store.load(experiment(name)) for name in self.experiments]
-        if any(frame.empty for frame in rows):
-            return None
         module, function = self.check.split(":")
         return getattr(importlib.import_module(module), function)(*rows)
 
@@ -62,9 +71,9 @@ class Claim(Item):
         """The verdict, computed now from the rows."""
         found = self._measure()
         if found is None:
-            reason = self.untested or f"no rows yet: run `repro run {' '.join(self.experiments)}`"
-            return Verdict("not testable here", reason)
-        return found
+            return Verdict("not testable here", self.untested or self._lacking())
+        stale = [name for name in self.experiments if runner.stale(experiment(name), store.load(experiment(name))).any()]
+        return replace(found, evidence=f"{found.evidence} (Computed by older code: {', '.join(stale)}.)") if stale else found
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,13 @@ def _load(name: str, kind: type) -> list:
     path = paths.PAPER / name
     known = {field.name for field in fields(kind)}
     items = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"{path} cannot be read ({str(error).splitlines()[0]}): restore it with git") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadInput(f"{path} is not a list of entries with fields: restore it with git")
+    for entry in entries:
         label = f"{path} entry {entry.get('id', '?')!r}"
         if unknown := set(entry) - known:
             raise BadInput(f"{label}: unknown field {sorted(unknown)[0]!r}; known are {', '.join(sorted(known))}")
@@ -116,20 +131,21 @@ def read_paper_values(path: Path) -> dict[str, float]:
     """
     known = {value.id for value in values()}
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror})") from None
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            lines = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): give a CSV file, id,value") from None
+    if not {"id", "value"} <= set(reader.fieldnames or ()):
+        raise BadInput(f"{path} line 1: the columns id and value are needed")
     found = {}
     for number, line in enumerate(lines, start=2):
-        if "id" not in line or "value" not in line:
-            raise BadInput(f"{path} line 1: the columns id and value are needed")
         if line["id"] not in known:
             raise BadInput(f"{path} line {number}: unknown id {line['id']!r}; known are {', '.join(sorted(known))}")
-        try:
-            found[line["id"]] = float(line["value"])
-        except (TypeError, ValueError):
-            raise BadInput(f"{path} line {number}: {line['value']!r} is not a number") from None
+        number_given = pd.to_numeric(line["value"], errors="coerce")
+        if not np.isfinite(number_given):
+            raise BadInput(f"{path} line {number}: {line['value']!r} is not a number")
+        found[line["id"]] = float(number_given)
     return found
 
 

@@ -1,6 +1,8 @@
 """The command `repro`."""
 
 import dataclasses
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +20,7 @@ class _OneLine(click.Group):
     """Wrong arguments and wrong input end in one line and exit status 2."""
 
     def main(self, *args, **kwargs):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
         try:
             return super().main(*args, **kwargs, standalone_mode=False)
         except BadInput as error:
@@ -27,6 +30,11 @@ class _OneLine(click.Group):
             message = f"{error.format_message()} See `{command} --help`."
         except click.Abort:
             message = "stopped; rows computed so far are kept"
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            message = f"{error.filename or 'the system'}: {error.strerror}: check the path, its permissions and the disk"
         click.echo(f"repro: {message}", err=True)
         sys.exit(2)
 
@@ -79,15 +87,16 @@ def run(names: tuple[str, ...], live: bool, scale: str, shard: str, results: Pat
 
 @main.command()
 @click.argument("name")
-def show(name: str) -> None:
+@SCALE
+def show(name: str, scale: str) -> None:
     """Print the rows of experiment NAME: those computed on this machine before the recorded ones."""
     from repro import runner, store
     from repro.experiments import experiment
 
     spec = experiment(name)
-    rows = store.load(spec)
+    rows = store.load(spec, scale)
     if rows.empty:
-        raise BadInput(f"{name} has no rows yet: run `repro run {name}`")
+        raise BadInput(f"{name} has no rows at scale {scale}: run `repro run {name}`")
     rows["stale"] = runner.stale(spec, rows)
     click.echo(rows.drop(columns=["code", "versions"]).to_string(index=False))
 
@@ -103,9 +112,11 @@ def verify(names: tuple[str, ...], points: int, seed: int, results: Path) -> Non
     from repro.experiments import NAMES, experiment
     from repro.verify import verify as recompute
 
+    if not results.is_dir():
+        raise BadInput(f"{results} is not a folder with results: name one, or run `repro run` first")
     failed = compared = 0
-    for name in names or NAMES:
-        spec = experiment(name)
+    for spec in [experiment(name) for name in names or NAMES]:
+        name = spec.name
         if lacking := runner.unmet(spec):
             click.echo(f"{name}: skipped, needs the data set {lacking[0]} (`repro fetch {lacking[0]}`)")
             continue
@@ -189,7 +200,7 @@ def format_(name: str) -> None:
 @click.option("--verilog", type=click.Path(path_type=Path), help="Also write the MAC's Verilog to this file.")
 def mac(a: str, b: str | None, k: int, verilog: Path | None) -> None:
     """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
-    from hw.check import exhaustive
+    from hw.check import exhaustive, require_exhaustible
     from hw.generate import Mac, mac_verilog
     from hw.synth import MAPPINGS, synthesise
     from repro.atomic import replacing
@@ -197,6 +208,7 @@ def mac(a: str, b: str | None, k: int, verilog: Path | None) -> None:
 
     first, second = parse(a), parse(b or a)
     unit = Mac(first, second, k)
+    require_exhaustible(unit)
     click.echo(f"{first.name} x {second.name}, exact sums of {k:,} products: accumulator of {unit.acc_bits} bits")
     if verilog:
         with replacing(verilog) as temporary:
@@ -205,7 +217,8 @@ def mac(a: str, b: str | None, k: int, verilog: Path | None) -> None:
     for mapped in synthesise([(unit, mapping) for mapping in MAPPINGS]):
         found, counts = exhaustive(mapped.netlist, unit), mapped.counts
         click.echo(f"{mapped.mapping:14} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; "
-                   f"{found.pairs:,} operand pairs run on the netlist, {found.mismatches} wrong")
+                   f"{found.pairs:,} operand pairs run on the netlist, {found.mismatches} wrong, "
+                   f"{found.overflows} overflows")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from repro import paths
 from repro.experiments.base import Experiment
 
 PACKAGES = ("repro", "hw")
-ENGINES = ("brevitas", "numpy", "pyosys", "torch")
+ENGINES = ("brevitas", "numpy", "pillow", "pyosys", "torch", "torchvision")
 """The pip packages that compute rows: their pinned versions are part of the digest."""
 
 

@@ -40,8 +40,8 @@ def examine() -> list[Finding]:
 
 
 def _python() -> list[Finding]:
-    good = sys.version_info >= (3, 11)
-    return [Finding("Python", platform.python_version(), "" if good else "use Python 3.11 or newer")]
+    good = sys.version_info[:2] == (3, 11)
+    return [Finding("Python", platform.python_version(), "" if good else "the pins were tested with Python 3.11")]
 
 
 def pinned() -> dict[str, str]:
@@ -70,7 +70,11 @@ def _data() -> list[Finding]:
     except BadInput as error:
         findings.append(Finding("REPRO_MIRROR", "wrong", str(error)))
     for name, data in fetch.REMOTES.items():
-        present = fetch.is_present(name)
+        try:
+            present = fetch.is_present(name)
+        except (BadInput, OSError) as error:
+            findings.append(Finding(f"data set {name}", "unknown", str(error)))
+            continue
         findings.append(Finding(f"data set {name}", "fetched" if present else "not fetched",
                                 "" if present else f"`repro fetch {name}` ({data.title}); recorded rows are shown until then"))
     return findings
@@ -80,7 +84,11 @@ def _rows() -> list[Finding]:
     findings = []
     for name in NAMES:
         spec = experiment(name)
-        rows = store.load(spec)
+        try:
+            rows = store.load(spec)
+        except BadInput as error:
+            findings.append(Finding(f"rows of {name}", "broken", str(error)))
+            continue
         if rows.empty:
             findings.append(Finding(f"rows of {name}", "none", f"`repro run {name}`"))
             continue

@@ -9,7 +9,6 @@ from pathlib import Path
 from repro.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[1]
-BOOK = ROOT / "book"
 RTL = ROOT / "hw" / "rtl"
 TECHMAP = ROOT / "hw" / "techmap"
 PAPER = ROOT / "data" / "paper"
@@ -23,7 +22,8 @@ LIVE = BUILD / "results"
 
 
 def mirror() -> Path | None:
-    """The folder named by the environment variable ``REPRO_MIRROR``, or None when it is not set.
+    """The folder named by the environment variable ``REPRO_MIRROR`` (a relative one is seen from the checkout's root), or
+    None when it is not set.
 
     Raises BadInput when the variable names something that is not a folder.
     """

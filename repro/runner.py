@@ -1,6 +1,7 @@
 """Runs experiments: what is missing or stale, batch by batch, each batch on disk before the next begins."""
 
 import datetime
+import os
 import platform
 import time
 from importlib import metadata
@@ -32,12 +33,11 @@ def grid(experiment: Experiment, scale: str) -> list[dict]:
     return experiment.grid(scale)
 
 
-def missing(experiment: Experiment, scale: str, folder: Path) -> list[dict]:
-    """The points of the grid that have no row in the folder, or rows of other code, in the grid's order.
+def missing(experiment: Experiment, scale: str, rows: pd.DataFrame) -> list[dict]:
+    """The points of the grid that have no row among these, or rows of other code, in the grid's order.
 
     Raises BadInput for an unknown scale.
     """
-    rows = store.read(experiment, folder)
     rows = rows[rows["scale"] == scale]
 
     def done(point):
@@ -63,7 +63,10 @@ def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int]
     if not 1 <= shard[0] <= shard[1]:
         raise BadInput(f"shard {shard[0]}/{shard[1]}: write I/N with 1 <= I <= N")
     part = grid(experiment, scale)[shard[0] - 1::shard[1]]
-    todo = [point for point in missing(experiment, scale, folder) if point in part]
+    folder.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{folder} cannot be written to: name another folder with --results")
+    todo = [point for point in missing(experiment, scale, store.read(experiment, folder)) if point in part]
     with tqdm(total=len(todo), desc=f"{experiment.name} ({scale})", unit="point", disable=not todo) as bar:
         for start in range(0, len(todo), experiment.batch):
             batch = todo[start:start + experiment.batch]

@@ -8,20 +8,21 @@ from filelock import FileLock
 
 from repro import paths
 from repro.atomic import replacing
+from repro.digest import code_digest
 from repro.errors import BadInput
-from repro.experiments.base import Experiment
+from repro.experiments.base import SCALES, Experiment
 
 
 def load(experiment: Experiment, scale: str = "laptop") -> pd.DataFrame:
-    """The rows of a scale to show: those computed on this machine (`origin` "live") before the recorded ones.
-
-    A live row replaces the recorded row with the same keys. Raises BadInput on a broken file.
+    """The rows of a scale to show, each key once: rows of today's code before stale ones, then those computed on this
+    machine (`origin` "live") before recorded ones. Raises BadInput on a broken file.
     """
     frames = [read(experiment, folder).assign(origin=origin)
               for folder, origin in ((paths.LIVE, "live"), (paths.RECORDED, "recorded"))]
     rows = pd.concat([f for f in frames if not f.empty] or frames[:1], ignore_index=True)
     rows = rows[rows["scale"] == scale]
-    return _sorted(experiment, rows.drop_duplicates(list(experiment.keys), keep="first"))
+    fresh_first = rows.iloc[(rows["code"] != code_digest(experiment)).argsort(kind="stable")]
+    return _sorted(experiment, fresh_first.drop_duplicates(list(experiment.keys)))
 
 
 def file(experiment: Experiment, folder: Path) -> Path:
@@ -39,6 +40,8 @@ def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=columns)
     remedy = f"restore it with git, or delete it and run `repro run {experiment.name}`"
+    if not path.is_file():
+        raise BadInput(f"{path} is not a file: move it away, or name another folder")
     try:
         text = path.read_text(encoding="utf-8")
         lines = list(csv.reader(text.splitlines(), strict=True))
@@ -59,6 +62,12 @@ def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
             row = int(wrong.idxmax())
             raise BadInput(f"{path} line {row + 2}: {column} is {frame[column][row]!r}, not a number: {remedy}")
         frame[column] = numbers
+    for number, scale in enumerate(frame["scale"], start=2):
+        if scale not in SCALES:
+            raise BadInput(f"{path} line {number}: unknown scale {scale!r}: {remedy}")
+    doubled = frame.duplicated([*experiment.keys, "scale"])
+    if doubled.any():
+        raise BadInput(f"{path} line {int(doubled.idxmax()) + 2}: this row stands there twice: {remedy}")
     for column in experiment.keys:
         numbers = pd.to_numeric(frame[column], errors="coerce")
         if len(frame) and not numbers.isna().any():
@@ -78,6 +87,8 @@ def update(experiment: Experiment, points: list[dict], rows: list[dict], folder:
     path = file(experiment, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
+        for left_over in path.parent.glob(f".{path.name}.????????"):  # temporary files of killed runs
+            left_over.unlink()
         old = read(experiment, folder)
         scales = {row["scale"] for row in rows}
         replaced = old["scale"].isin(scales) & pd.concat(

@@ -29,7 +29,7 @@ def extreme_partial_sums(weights, bits, signed):
     return min(seen), max(seen)
 
 
-# Values derived by arithmetic in the facts that the project started from (k, input bits, weight bits, P).
+# Values derived by arithmetic in data/paper/values.yml (k, input bits, weight bits, P).
 @pytest.mark.parametrize("k, n, m, p", [
     (784, 1, 8, 19), (4608, 8, 8, 29), (4608, 7, 7, 27), (4608, 6, 6, 25), (4608, 5, 5, 23), (4608, 4, 4, 21),
     (1024, 8, 8, 27), (576, 8, 8, 26), (576, 4, 4, 18), (9, 8, 8, 20)])
@@ -119,7 +119,7 @@ def test_exact_width_is_tight_at_the_papers_length(fmt):
     assert fits(worst, width) and not fits(worst, width - 1)
 
 
-# Widths at n = 4608, the same format on both sides (derived in the facts that the project started from).
+# Widths at n = 4608, the same format on both sides (derived in data/paper/values.yml).
 @pytest.mark.parametrize("name, width", [
     ("INT3", 20), ("INT4", 22), ("INT5", 24), ("INT6", 26), ("INT7", 28), ("INT8", 30),
     ("E1M1", 18), ("E1M2", 20), ("E2M1", 22), ("E1M3", 22), ("E2M2", 24), ("E3M1", 30),

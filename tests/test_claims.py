@@ -4,7 +4,11 @@ import pandas as pd
 import pytest
 
 from repro import claims
+from repro.accumulators import paper_width
+from repro.experiments import experiment
 from repro.experiments.verdict import VERDICTS, Verdict, judge
+from repro.formats import parse
+from repro.paths import ROOT
 
 
 def test_every_claim_of_both_papers_has_a_verdict_with_evidence():
@@ -14,6 +18,26 @@ def test_every_claim_of_both_papers_has_a_verdict_with_evidence():
         verdict = claim.verdict()
         assert verdict.verdict in VERDICTS and len(verdict.evidence) > 10, claim.id
         assert bool(claim.check) != bool(claim.untested), f"{claim.id}: a check, or the reason why there is none"
+        assert bool(claim.untested) == (verdict.verdict == "not testable here"), verdict.evidence
+
+
+def test_closed_forms_give_the_papers_widths():
+    for value, name in (("width-e4m3", "E4M3"), ("width-int8", "INT8"), ("width-e5m2", "E5M2")):
+        said = next(v.value for v in claims.values() if v.id == value)
+        assert said == paper_width(parse(name), parse(name), 4608)
+
+
+def test_rows_of_a_part_of_the_grid_decide_nothing(tmp_path, monkeypatch):
+    """A shard or a killed run must not give a verdict."""
+    monkeypatch.setattr("repro.paths.LIVE", tmp_path)
+    monkeypatch.setattr("repro.paths.RECORDED", tmp_path)
+    mac = experiment("mac")
+    whole = pd.read_csv(ROOT / "data" / "results" / "mac.csv", dtype=str, keep_default_na=False)
+    whole.iloc[:3].to_csv(tmp_path / "mac.csv", index=False)
+    claim = next(claim for claim in claims.claims() if claim.id == "shedding-footprint")
+    verdict = claim.verdict()
+    assert verdict.verdict == "not testable here" and "9 of 12 points of mac are not computed" in verdict.evidence
+    assert len(mac.grid("laptop")) == 12
 
 
 def test_every_check_exists_and_takes_its_experiments_rows():

@@ -55,6 +55,8 @@ def test_live_rows_come_before_recorded_ones(toy, tmp_path, monkeypatch):
     (lambda text: text[: len(text) - 40], "toy.csv line 13: "),
     (lambda text: text[: len(text) - 5], "toy.csv line 13: the file ends in the middle of this line"),
     (lambda text: text.replace("layer", "leyer", 1), "toy.csv line 1: expected the columns name,power,layer"),
+    (lambda text: text + text.splitlines()[-1] + "\n", "toy.csv line 14: this row stands there twice"),
+    (lambda text: text.replace(",laptop,", ",bogus,", 1), "toy.csv line 2: unknown scale 'bogus'"),
     (lambda text: "", "toy.csv line 1"),
     (lambda text: text + '"', "toy.csv"),
 ])
@@ -68,6 +70,28 @@ def test_a_broken_file_is_named_with_its_line_and_left_as_it_is(toy, tmp_path, d
             use()
         assert expected in str(caught.value) and "repro run toy" in str(caught.value) and "\n" not in str(caught.value)
     assert path.read_text() == before
+
+
+def test_stale_live_rows_give_way_to_fresh_recorded_ones(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RECORDED", tmp_path / "recorded")
+    monkeypatch.setattr(paths, "LIVE", tmp_path / "live")
+    for folder in (paths.RECORDED, paths.LIVE):
+        runner.run(toy, "laptop", folder)
+    live = paths.LIVE / "toy.csv"
+    live.write_text(live.read_text().replace(store.read(toy, paths.LIVE)["code"][0], "old"))
+    assert set(store.load(toy)["origin"]) == {"recorded"}
+
+
+def test_temporary_files_of_killed_runs_are_removed(toy, tmp_path):
+    (tmp_path / ".toy.csv.abcd1234").write_text("half a file")
+    runner.run(toy, "laptop", tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".toy.csv.lock", "toy.csv"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(toy, tmp_path):
+    (tmp_path / "toy.csv").mkdir()
+    with pytest.raises(ValueError, match="toy.csv is not a file"):
+        runner.run(toy, "laptop", tmp_path)
 
 
 def test_a_failed_write_leaves_the_old_file(toy, tmp_path, monkeypatch):

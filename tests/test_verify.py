@@ -1,5 +1,7 @@
 """`repro verify` recomputes, and notices what changed."""
 
+from dataclasses import replace
+
 from repro import runner
 from repro.verify import verify
 
@@ -25,6 +27,23 @@ def test_a_row_that_no_longer_comes_out_fails(toy, tmp_path):
     path.write_text("\n".join(lines[:-1]) + "\n")
     bad = [check for check in verify(toy, tmp_path, points=6) if not check.ok]
     assert [(check.metric, check.written, check.recomputed) for check in bad] == [("row", 0.0, 1.0)]
+
+
+def test_a_row_of_no_point_fails(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    path.write_text(path.read_text().replace("odd,3,", "odd,7,", 1))
+    bad = [check for check in verify(toy, tmp_path, points=1) if not check.ok]
+    assert ("name=odd power=7 layer=0", "row", 1, 0) in [(c.row, c.metric, c.written, c.recomputed) for c in bad]
+
+
+def test_a_tolerance_may_be_a_share_of_what_is_written(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+    relative = replace(toy, metrics={"value": "10%"})
+    path = tmp_path / "toy.csv"
+    path.write_text(path.read_text().replace(",8.0,", ",8.5,", 1).replace(",9.0,", ",11.0,", 1))
+    bad = [check for check in verify(relative, tmp_path, points=6) if not check.ok]
+    assert [check.written for check in bad] == [11.0]
 
 
 def test_the_sample_depends_on_the_seed_alone(toy, tmp_path):

@@ -46,9 +46,13 @@ def accumulate(inputs: np.ndarray, weights: np.ndarray, p: int, policy: str) -> 
     """Multiply and add one product at a time, in the order of the last axis, in a p-bit register.
 
     `inputs`: integers (images, k); `weights`: integers (channels, k). A product is exact: multipliers do not
-    overflow. Raises BadInput on anything but integers, on shapes that do not fit, or on an unknown policy.
+    overflow. Raises BadInput on anything but integers, on shapes that do not fit, on an unknown policy, or where int64
+    could not hold a register and a product.
     """
+    largest = _largest(inputs) * _largest(weights)
     inputs, weights = _integers(inputs, "inputs"), _integers(weights, "weights")
+    if largest > 2**62:
+        raise BadInput(f"products up to {largest:,} do not fit int64: use smaller numbers")
     if inputs.shape[1] != weights.shape[1]:
         raise BadInput(f"inputs have {inputs.shape[1]} columns and weights {weights.shape[1]}: give them the same k")
     fold = _fold(policy)
@@ -93,6 +97,12 @@ def _fold(policy: str):
     if policy not in POLICIES:
         raise BadInput(f"unknown overflow policy {policy!r}: use {' or '.join(POLICIES)}")
     return POLICIES[policy]
+
+
+def _largest(values) -> int:
+    """The largest magnitude, as a Python int (int64 could overflow)."""
+    values = np.asarray(values)
+    return max(int(values.max()), -int(values.min())) if values.size and values.dtype.kind in "iu" else 0
 
 
 def _integers(values, name: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A file is opened only after its SHA-256 matched."""
 
 import hashlib
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -9,9 +10,18 @@ from repro.errors import BadInput
 
 
 def manifest(name: str) -> dict[str, str]:
-    """data/manifests/<name>.sha256 (the format of sha256sum) as {relative path: digest}."""
-    lines = (paths.MANIFESTS / f"{name}.sha256").read_text(encoding="utf-8").splitlines()
-    return {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
+    """data/manifests/<name>.sha256 (the format of sha256sum) as {relative path: digest}.
+
+    Raises BadInput when the file is missing or a line is not a digest and a path.
+    """
+    file = paths.MANIFESTS / f"{name}.sha256"
+    if not file.is_file():
+        raise BadInput(f"{file} is missing: restore it with git")
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not re.fullmatch(r"[0-9a-f]{64}  \S.*", line):
+            raise BadInput(f"{file} line {number}: not a SHA-256 digest and a path: restore it with git")
+    return {line[66:]: line[:64] for line in lines}
 
 
 def sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Data sets that are no pip package: where they come from, their checksums, a progress bar, nothing half-written."""
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -96,6 +97,6 @@ def _from_web(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.read()
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise BadInput(f"{url} cannot be fetched ({reason}): check the network, or set REPRO_MIRROR to a folder with a copy") from None

@@ -19,8 +19,8 @@ class Experiment:
     name: str
     title: str
     keys: tuple[str, ...]
-    metrics: dict[str, float]
-    """Metric column -> largest absolute difference that `repro verify` accepts; 0 means equal."""
+    metrics: dict[str, float | str]
+    """Metric column -> largest difference that `repro verify` accepts: a number, or "25%" of what is written; 0 means equal."""
     grid: Callable[[str], list[dict]]
     """Scale -> points."""
     compute: Callable[[list[dict], str], list[dict]] = field(repr=False)

@@ -42,7 +42,7 @@ EXPERIMENT = Experiment(
     title="Signal-to-quantization-noise ratio of every layer",
     keys=("network", "format", "activations", "index", "layer"),
     metrics={"weight_db": 0.01, "input_db": 0.01, "output_db": 0.5},
-    grid=_grid, compute=_compute, module=__name__, batch=1,
+    grid=_grid, compute=_compute, module=__name__, batch=1, files=("data/manifests/packages.sha256",),
 )
 """`output_db` may differ by half a decibel between processors: rounding to the other side of a tie spreads."""
 

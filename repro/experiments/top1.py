@@ -54,6 +54,7 @@ EXPERIMENT = Experiment(
     keys=("network", "format", "activations"),
     metrics={"top1": 0.3},
     grid=_grid, compute=_compute, module=__name__, batch=5, needs=("imagenet-sample",),
+    files=("data/manifests/packages.sha256", "data/manifests/imagenet-sample.sha256"),
 )
 """Tolerance: three images of 1,000, whose two best classes may change places on another processor."""
 

@@ -19,9 +19,12 @@ def code_array(codes, bits: int, name: str) -> np.ndarray:
 
 
 def value_array(values, name: str) -> np.ndarray:
-    """Values as float64, any shape. Raises BadInput on NaN or on something that is not a real number."""
+    """Values as float64, any shape, empty ones included. Raises BadInput on NaN or on what is not a real number."""
     try:
-        values = np.asarray(values, dtype=np.float64)
+        values = np.asarray(values)
+        if values.dtype.kind in "cSU":  # NumPy would drop imaginary parts and read digits in text
+            raise TypeError
+        values = values.astype(np.float64)
     except (TypeError, ValueError):
         raise BadInput(f"{name}: values must be real numbers") from None
     if np.isnan(values).any():

@@ -38,12 +38,17 @@ def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor) -> nn.Module
     """The network quantized by the recipe, in eval mode; the given network is left as it is.
 
     `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales. Raises BadInput when
-    it is empty or holds NaN or infinity.
+    it is empty or holds NaN or infinity, when a weight does, or when the network has no layer to quantize.
     """
     if calibration.numel() == 0:
         raise BadInput(f"the calibration batch is empty (shape {tuple(calibration.shape)}): give at least one input")
     if not calibration.isfinite().all():
         raise BadInput("the calibration batch holds NaN or infinity: remove those inputs, they would become scales")
+    if not compute_layers(model):
+        raise BadInput(f"{type(model).__name__} has no convolution or linear layer to quantize")
+    for name, layer in compute_layers(model).items():
+        if not layer.weight.isfinite().all():
+            raise BadInput(f"the weights of {name} hold NaN or infinity: load the network again")
     model = merge_batch_norm(model)
     plan = _plan(model, recipe, calibration)
     layer_map = {

@@ -119,3 +119,9 @@ def test_bad_arguments_get_one_line(change, says):
     with pytest.raises(BadInput, match=says) as caught:
         accumulate(**good | change)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_that_int64_cannot_hold_are_refused():
+    for inputs, weights in (([[2**40]], [[2**30]]), (np.array([[2**63]], np.uint64), [[1]])):
+        with pytest.raises(ValueError, match="do not fit int64"):
+            accumulate(inputs, weights, 62, "wraparound")

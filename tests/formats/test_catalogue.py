@@ -52,8 +52,9 @@ def test_bad_values_and_codes_are_refused(fmt):
     for method in (fmt.encode, fmt.round):
         with pytest.raises(ValueError, match=f"{fmt.name} has no NaN"):
             method([1.0, float("nan")])
-        with pytest.raises(ValueError, match="real numbers"):
-            method(["a"])
+        for values in (["a"], ["1.5"], [1j], [None, "x"]):
+            with pytest.raises(ValueError, match="real numbers"):
+                method(values)
     for codes, message in (([2**fmt.bits], "codes lie in"), ([-1], "codes lie in"), ([0.5], "codes are integers")):
         with pytest.raises(ValueError, match=message):
             fmt.decode(codes)

@@ -78,3 +78,11 @@ def test_eight_bits_stay_close_and_the_float_network_is_untouched(model, images)
 def test_calibration_that_sets_no_scale_is_refused(model, calibration, message):
     with pytest.raises(ValueError, match=message):
         quantize(model, Recipe.for_format(Integer(8)), calibration)
+
+
+def test_networks_that_cannot_be_quantized_are_refused():
+    broken = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    broken[1].weight.data[0, 0] = float("nan")
+    for network, message in ((torch.nn.Sequential(torch.nn.ReLU()), "no convolution or linear layer"), (broken, "weights of 1 hold NaN")):
+        with pytest.raises(ValueError, match=message):
+            quantize(network, Recipe.for_format(Integer(8)), torch.ones(1, 2))
