@@ -20,6 +20,7 @@ class _OneLine(click.Group):
     """Wrong arguments and wrong input end in one line and exit status 2."""
 
     def main(self, *args, **kwargs):
+        """Run a command; exits with status 2, and one line, on whatever a reader can put right."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
         try:
             return super().main(*args, **kwargs, standalone_mode=False)

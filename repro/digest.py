@@ -15,6 +15,8 @@ from repro import paths
 from repro.experiments.base import Experiment
 
 PACKAGES = ("repro", "hw")
+HARMLESS = ("repro.paths", "repro.errors", "repro.atomic", "repro.experiments")
+"""Modules that say where files lie, what errors read like and which experiments there are: no figure depends on them."""
 ENGINES = ("brevitas", "numpy", "pillow", "pyosys", "torch", "torchvision")
 """The pip packages that compute rows: their pinned versions are part of the digest."""
 
@@ -77,8 +79,7 @@ def _imports(nodes: list[ast.stmt], module: str) -> set[str]:
             parts = name.split(".")
             if parts[0] in PACKAGES:
                 found |= {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
-    # repro.experiments itself only lists the experiments' names; a new one changes no row of another.
-    return {name for name in found if _file(name)} - {module, "repro.experiments"}
+    return {name for name in found if _file(name)} - {module, *HARMLESS}
 
 
 def _reachable(tree: ast.Module, wanted: set[str]) -> list[ast.stmt]:

@@ -28,6 +28,7 @@ def digest(root) -> str:
 @pytest.mark.parametrize("file, old, new, moves", [
     ("repro/experiments/mac.py", '"""', '"""Another docstring. ', False),
     ("repro/exhibits.py", "#0072B2", "#000000", False),
+    ("repro/paths.py", "import os", "import os\nimport sys", False),
     ("repro/experiments/mac.py", "EXPERIMENT = ", "# a comment\nEXPERIMENT = ", False),
     ("repro/accumulators.py", "k * max(products)", "k + max(products)", True),
     ("hw/synth.py", "import ", "import os\nimport ", True),

@@ -101,6 +101,9 @@ def rounding_error(names: tuple[str, ...] = ("INT6", "E3M2")) -> Figure:
         axis.plot((values[:-1] + half_gap) / fmt.max, 100 * half_gap / (values[:-1] + half_gap), LINES[fmt.kind],
                   color=COLOURS[fmt.kind], marker=MARKERS[fmt.kind], markersize=4, label=name)
     axis.set(xscale="log", yscale="log", xlabel="value / largest value", ylabel="largest relative error (%)")
+    ticks = [1, 2, 5, 10, 20, 50, 100]
+    axis.set_yticks(ticks, [str(tick) for tick in ticks])
+    axis.set_yticks([], minor=True)
     axis.legend()
     return Figure("Half the gap between neighbouring values, relative to the point between them. An integer's error grows as "
                   "values get smaller; a minifloat's stays level until its subnormals begin.", figure=figure,
