@@ -77,14 +77,14 @@ def build(source: Path, output: Path, warnings_are_errors: bool) -> int:
     output.mkdir(parents=True, exist_ok=True)
     inputs = [ROOT / name for name in CELL_INPUTS]
     caches = output / "cache"
-    cache = caches / f"{digest(inputs)}-{_surroundings()}"
+    cache = caches / digest(inputs)
     cache.mkdir(parents=True, exist_ok=True)
     for old in caches.iterdir():
         if old != cache:
             shutil.rmtree(old)
 
     stamp = output / "pages.digest"
-    pages = cache.name + digest([ROOT / name for name in PAGE_INPUTS]) + digest([source / "_toc.yml"], source)
+    pages = cache.name + _surroundings() + digest([ROOT / name for name in PAGE_INPUTS]) + digest([source / "_toc.yml"], source)
     fresh = not stamp.exists() or stamp.read_text(encoding="utf-8") != pages
     if fresh or warnings_are_errors:  # an up-to-date page gives no warnings, not even those it deserves
         shutil.rmtree(output / "_build", ignore_errors=True)
@@ -100,7 +100,8 @@ def build(source: Path, output: Path, warnings_are_errors: bool) -> int:
 
 
 def _surroundings() -> str:
-    """8 hex digits for what `repro doctor` finds: the status page shows tools and data sets, which come and go."""
+    """8 hex digits for what `repro doctor` finds: tools and data sets come and go, and the status page, which is executed
+    anew whenever it is read, shows them."""
     found = subprocess.run([sys.executable, "-W", "ignore", "-m", "repro.cli", "doctor"], cwd=ROOT, capture_output=True, check=False)
     return hashlib.sha256(found.stdout).hexdigest()[:8]
 
