@@ -5,7 +5,7 @@ weights v, scale s and norm parameter g, A2Q's integer weights are
 
     q = clip(round_to_zero(v / ||v||_1 * min(g / s, T)), -127, 127),        T = accumulators.max_l1_norm(P, N)
 
-so ``||q||_1 <= T`` whatever v, s and g are. A2Q+ subtracts the channel's mean first and has a larger T.
+so ``||q||_1 <= T`` for any s and g and any v but zero. A2Q+ subtracts the channel's mean first and has a larger T.
 """
 
 import numpy as np

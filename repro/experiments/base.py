@@ -26,7 +26,7 @@ class Experiment:
     compute: Callable[[list[dict], str], list[dict]] = field(repr=False)
     """(points, scale) -> rows."""
     module: str
-    """Dotted name of the module; the row's `code` digest covers it and all of repro and hw that it imports."""
+    """Dotted name of the module; the row's `code` digest covers what `grid` and `compute` reach in it, and in repro and hw."""
     batch: int = 1
     needs: tuple[str, ...] = ()
     """Data sets beyond pip packages (names that `repro fetch` knows); without them only recorded rows are shown."""
