@@ -17,7 +17,7 @@ from repro.experiments.base import Experiment
 PACKAGES = ("repro", "hw")
 HARMLESS = ("repro.paths", "repro.errors", "repro.atomic", "repro.experiments")
 """Modules that say where files lie, what errors read like and which experiments there are: no figure depends on them."""
-ENGINES = ("brevitas", "numpy", "pillow", "pyosys", "torch", "torchvision")
+ENGINES = ("brevitas", "gfloat", "ml_dtypes", "numpy", "pillow", "pyosys", "scipy", "torch", "torchvision")
 """The pip packages that compute rows: their pinned versions are part of the digest."""
 
 

@@ -1,9 +1,11 @@
 """From a format to Brevitas quantizers, through Brevitas' own dependency injection; nothing is patched.
 
 Brevitas computes ``scale = statistic / m`` with ``m`` the largest magnitude of the format (for a signed integer of full
-range that is ``2**(bits-1)``, the magnitude of its most negative value), then ``fmt.round(x / scale) * scale``. One
-limit of Brevitas remains: where x / scale overflows float32 (|x| beyond 1e29 in the worst case, E6M1) its float
-quantizer returns NaN instead of saturating.
+range that is ``2**(bits-1)``, the magnitude of its most negative value), then ``fmt.round(x / scale) * scale``.
+
+`kernel` says whose arithmetic rounds: "brevitas", or "fused" for ours, which gives the same values several times faster.
+Two things only the fused kernel does: minifloats without mantissa bits, whose ties Brevitas does not send to the even code,
+and saturating where x / scale overflows float32 (|x| beyond 1e29 in the worst case, E6M1), where Brevitas gives NaN.
 """
 
 from brevitas.quant import base
@@ -11,24 +13,17 @@ from brevitas.quant.float_base import ScaledFloatActBase, ScaledFloatWeightBase
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 from repro.errors import BadInput
+from repro.fakequant.tensor_quantizers import fused_float_quant, fused_int_quant
 from repro.formats import Format, Integer
 
-
-def _fields(fmt: Format) -> dict:
-    """The format's numbers under the names that Brevitas injects."""
-    if isinstance(fmt, Integer):
-        return {"bit_width": fmt.bits, "signed": fmt.signed, "narrow_range": fmt.narrow_range}
-    if fmt.mantissa_bits == 0:
-        raise BadInput(f"{fmt.name}: Brevitas' float quantizer needs at least 1 mantissa bit")
-    return {"bit_width": fmt.bits, "exponent_bit_width": fmt.exponent_bits, "mantissa_bit_width": fmt.mantissa_bits,
-            "exponent_bias": fmt.bias, "saturating": True}
+KERNELS = ("brevitas", "fused")
 
 
-def weight_injector(fmt: Format, per_channel: bool = True) -> type:
+def weight_injector(fmt: Format, per_channel: bool = True, kernel: str = "brevitas") -> type:
     """A Brevitas weight quantizer for `fmt`: `weight_quant=` of any Brevitas layer.
 
     The scale is the largest |weight|, of each output channel or of the whole tensor, over the format's largest
-    magnitude. Raises BadInput for an unsigned integer or a minifloat without mantissa bits.
+    magnitude. Raises BadInput for an unsigned integer, an unknown kernel, or a format that the kernel cannot round.
     """
     if not fmt.signed:
         raise BadInput(f"{fmt.name}: weights need a signed format")
@@ -37,20 +32,36 @@ def weight_injector(fmt: Format, per_channel: bool = True) -> type:
     else:
         bases = (ScaledFloatWeightBase,)
     granularity = "channel" if per_channel else "tensor"
-    fields = _fields(fmt) | {"scaling_per_output_type": granularity, "restrict_scaling_type": "fp"}
+    fields = _fields(fmt, kernel) | {"scaling_per_output_type": granularity, "restrict_scaling_type": "fp"}
     return type(f"{fmt.name}Weight", bases, fields)
 
 
-def activation_injector(fmt: Format) -> type:
+def activation_injector(fmt: Format, kernel: str = "brevitas") -> type:
     """A Brevitas activation quantizer for `fmt`, per tensor: `input_quant=` or `act_quant=` of Brevitas layers.
 
     The scale comes from calibration: the largest |activation| of each calibration batch, averaged over batches. It is
     the same statistic for integers and minifloats (Brevitas' own defaults differ: a percentile for integers,
-    the maximum for floats). Raises BadInput for a minifloat without mantissa bits.
+    the maximum for floats). Raises BadInput for an unknown kernel, or a format that the kernel cannot round.
     """
     if isinstance(fmt, Integer):
         bases = (base.IntQuant if fmt.signed else base.UintQuant, base.ParamFromRuntimePercentileScaling, ActQuantSolver)
     else:
         bases = (ScaledFloatActBase,)
-    fields = _fields(fmt) | {"scaling_stats_op": "max", "scaling_per_output_type": "tensor", "restrict_scaling_type": "fp"}
+    fields = _fields(fmt, kernel) | {"scaling_stats_op": "max", "scaling_per_output_type": "tensor", "restrict_scaling_type": "fp"}
     return type(f"{fmt.name}Activation", bases, fields)
+
+
+def _fields(fmt: Format, kernel: str) -> dict:
+    """The format's numbers, and the class that rounds, under the names that Brevitas injects."""
+    if kernel not in KERNELS:
+        raise BadInput(f"unknown kernel {kernel!r}: choose one of {', '.join(KERNELS)}")
+    if isinstance(fmt, Integer):
+        fields = {"bit_width": fmt.bits, "signed": fmt.signed, "narrow_range": fmt.narrow_range}
+        return fields | ({"int_quant": fused_int_quant(fmt)} if kernel == "fused" else {})
+    fields = {"bit_width": fmt.bits, "exponent_bit_width": fmt.exponent_bits, "mantissa_bit_width": fmt.mantissa_bits,
+              "exponent_bias": fmt.bias, "saturating": True}
+    if kernel == "fused":
+        return fields | {"tensor_quant": fused_float_quant(fmt)}
+    if fmt.mantissa_bits == 0:
+        raise BadInput(f"{fmt.name}: Brevitas' own kernel needs at least 1 mantissa bit: give kernel=\"fused\"")
+    return fields

@@ -34,11 +34,12 @@ def merge_batch_norm(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor) -> nn.Module:
+def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor, kernel: str = "fused") -> nn.Module:
     """The network quantized by the recipe, in eval mode; the given network is left as it is.
 
-    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales. Raises BadInput when
-    it is empty or holds NaN or infinity, when a weight does, or when the network has no layer to quantize.
+    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales. `kernel`: whose
+    arithmetic rounds behind Brevitas' proxies, "fused" (ours) or "brevitas"; the outputs are the same. Raises BadInput
+    when the batch is empty or holds NaN or infinity, when a weight does, or when the network has no layer to quantize.
     """
     if calibration.numel() == 0:
         raise BadInput(f"the calibration batch is empty (shape {tuple(calibration.shape)}): give at least one input")
@@ -53,8 +54,8 @@ def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor) -> nn.Module
     plan = _plan(model, recipe, calibration)
     layer_map = {
         kind: (quantized, {
-            "weight_quant": lambda module, name: weight_injector(plan[name][0]),
-            "input_quant": lambda module, name: activation_injector(plan[name][1]),
+            "weight_quant": lambda module, name: weight_injector(plan[name][0], kernel=kernel),
+            "input_quant": lambda module, name: activation_injector(plan[name][1], kernel=kernel),
             "return_quant_tensor": False,
         })
         for kind, quantized in ((nn.Conv2d, qnn.QuantConv2d), (nn.Linear, qnn.QuantLinear))

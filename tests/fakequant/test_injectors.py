@@ -11,6 +11,8 @@ from repro.formats import Integer, Minifloat, catalogue
 
 FORMATS = [*catalogue(), Integer(8, narrow_range=True), Integer(4, narrow_range=True), Integer(8, signed=False),
            Minifloat(4, 3, bias=9), Minifloat(3, 2, bias=1)]
+NO_MANTISSA = [Minifloat(3, 0), Minifloat(4, 0, bias=2), Minifloat(1, 0)]
+BOTH = [*((fmt, "brevitas") for fmt in FORMATS), *((fmt, "fused") for fmt in [*FORMATS, *NO_MANTISSA])]
 
 
 def expected(fmt, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -34,10 +36,10 @@ def hard_cases(fmt, scale: float) -> torch.Tensor:
     return torch.tensor(np.concatenate([edges, beside])) * scale, torch.tensor(odd)
 
 
-@pytest.mark.parametrize("fmt", FORMATS, ids=str)
-def test_activations_equal_the_codec_bit_for_bit(fmt):
+@pytest.mark.parametrize(("fmt", "kernel"), BOTH, ids=str)
+def test_activations_equal_the_codec_bit_for_bit(fmt, kernel):
     generator = torch.Generator().manual_seed(0)
-    layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
+    layer = qnn.QuantIdentity(act_quant=activation_injector(fmt, kernel))
     random = torch.cat([torch.randn(20_000, generator=generator) * 3, torch.randn(2_000, generator=generator) * 1e-3])
     with torch.no_grad():
         with calibration_mode(layer):
@@ -51,10 +53,10 @@ def test_activations_equal_the_codec_bit_for_bit(fmt):
 
 
 @pytest.mark.parametrize("per_channel", [True, False], ids=["per channel", "per tensor"])
-@pytest.mark.parametrize("fmt", [fmt for fmt in FORMATS if fmt.signed], ids=str)
-def test_weights_equal_the_codec_bit_for_bit(fmt, per_channel):
+@pytest.mark.parametrize(("fmt", "kernel"), [(fmt, kernel) for fmt, kernel in BOTH if fmt.signed], ids=str)
+def test_weights_equal_the_codec_bit_for_bit(fmt, kernel, per_channel):
     torch.manual_seed(0)
-    layer = qnn.QuantConv2d(5, 8, 3, weight_quant=weight_injector(fmt, per_channel))
+    layer = qnn.QuantConv2d(5, 8, 3, weight_quant=weight_injector(fmt, per_channel, kernel))
     with torch.no_grad():
         layer.weight[0] *= 40
         layer.weight[1, 0, 0, :2] = torch.tensor([0.0, -0.0])
@@ -77,9 +79,36 @@ def test_both_kinds_of_activation_get_the_same_statistic():
     assert tops == pytest.approx([50.0, 50.0])
 
 
-def test_what_brevitas_cannot_do_is_refused_in_one_line():
+def test_the_fused_kernel_saturates_where_brevitas_overflows():
+    x = torch.tensor([3e38, -3e38])
+    for kernel, largest in (("brevitas", float("nan")), ("fused", 1.0)):
+        layer = qnn.QuantIdentity(act_quant=activation_injector(Minifloat(6, 1), kernel))
+        with calibration_mode(layer), torch.no_grad():
+            layer(torch.ones(1))
+        found = layer.eval()(x).detach()
+        assert torch.allclose(found, torch.tensor([largest, -largest]), equal_nan=True)
+
+
+def test_fused_quantizers_train_and_survive_a_checkpoint():
+    torch.manual_seed(1)
+    def build():
+        return torch.nn.Sequential(
+            qnn.QuantLinear(6, 4, True, weight_quant=weight_injector(Minifloat(3, 2), kernel="fused"),
+                            input_quant=activation_injector(Integer(6), "fused")), torch.nn.Tanh())
+    net = build()
+    x = torch.randn(64, 6)
+    net(x).square().mean().backward()
+    assert net[0].weight.grad.abs().sum() > 0 and net[0].bias.grad.abs().sum() > 0
+    other = build()
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other.eval()(x), net.eval()(x))
+
+
+def test_what_cannot_be_done_is_refused_in_one_line():
     with pytest.raises(ValueError, match="UINT8: weights need a signed format"):
         weight_injector(Integer(8, signed=False))
     for build in (weight_injector, activation_injector):
-        with pytest.raises(ValueError, match="E3M0: .* at least 1 mantissa bit"):
+        with pytest.raises(ValueError, match="E3M0: .* at least 1 mantissa bit: give kernel=\"fused\""):
             build(Minifloat(3, 0))
+        with pytest.raises(ValueError, match="unknown kernel 'fast': choose one of brevitas, fused"):
+            build(Minifloat(4, 3), kernel="fast")

@@ -7,7 +7,7 @@ import torch
 from repro.datasets import foolbox_images
 from repro.formats import Integer, Minifloat, parse
 from repro.models import zoo
-from repro.ptq import Recipe, quantize
+from repro.ptq import Recipe, freeze, quantize
 from repro.ptq.pipeline import compute_layers, merge_batch_norm
 
 
@@ -69,6 +69,48 @@ def test_eight_bits_stay_close_and_the_float_network_is_untouched(model, images)
     assert not any(isinstance(module, qnn.QuantConv2d) for module in model.modules())
     noise = (quantized - before).pow(2).sum() / before.pow(2).sum()
     assert 0 < noise < 0.1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name, unsigned", [("INT8", False), ("INT4", True), ("E4M3", False), ("E2M1", False)])
+def test_fused_and_frozen_networks_give_brevitas_own_outputs(model, images, name, unsigned):
+    recipe = Recipe.for_format(parse(name), unsigned)
+    expected = quantize(model, recipe, images[:2], kernel="brevitas")(images)
+    fused = quantize(model, recipe, images[:2])
+    assert torch.equal(fused(images), expected)
+    frozen = freeze(fused)
+    assert torch.equal(frozen(images), expected)
+    assert sum(isinstance(module, torch.nn.ReLU6) for module in frozen.modules()) == 1  # the one before the pooling
+    assert torch.equal(fused(images), expected)  # the given network is left as it is
+
+
+@torch.no_grad()
+def test_frozen_networks_merge_only_activations_that_feed_quantizers_alone():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = (torch.nn.Linear(8, 8) for _ in range(3))
+            self.relu, self.relu6, self.last = torch.nn.ReLU(), torch.nn.ReLU6(), torch.nn.Linear(8, 4)
+            self.relu_too, self.shared = torch.nn.ReLU(), torch.nn.Linear(8, 8)  # a layer called twice, once after a ReLU
+
+        def forward(self, x):
+            y = self.relu(self.a(x))  # feeds b and c alone
+            z = self.relu6(self.b(y) + self.c(y))  # feeds an addition too
+            return self.last(z) + z[:, :4] + self.shared(torch.nn.functional.tanh(self.shared(self.relu_too(z))))[:, :4]
+
+    torch.manual_seed(0)
+    x = torch.randn(500, 8) * 5
+    quantized = quantize(Net().eval(), Recipe.for_format(parse("E3M2")), x[:100] / 2)
+    frozen = freeze(quantized)
+    assert torch.equal(frozen(x), quantized(x))
+    left = [node.target for node in frozen.graph.nodes if node.op == "call_module"]
+    assert "relu" not in left and "relu6" in left and "relu_too" in left
+
+
+def test_only_fused_networks_can_be_frozen():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    with pytest.raises(ValueError, match="quantize with kernel=\"fused\""):
+        freeze(quantize(net, Recipe.for_format(Integer(8)), torch.ones(2, 4), kernel="brevitas"))
 
 
 @pytest.mark.parametrize("calibration, message", [
