@@ -64,7 +64,7 @@ def list_() -> None:
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--live", is_flag=True, help="All experiments that need nothing beyond pip packages.")
+@click.option("--live", is_flag=True, help="All that need nothing beyond pip packages and are no benchmarks.")
 @SCALE
 @click.option("--shard", default="1/1", show_default=True, help="Compute the I-th of N parts of the grid.")
 @RESULTS
@@ -80,10 +80,25 @@ def run(names: tuple[str, ...], live: bool, scale: str, shard: str, results: Pat
         raise BadInput(f"shard {shard!r}: write I/N, such as 1/4")
     chosen = [experiment(name) for name in names or NAMES]
     for spec in chosen:
-        if live and spec.needs:
+        if live and (spec.needs or spec.benchmark):
             continue
         done = runner.run(spec, scale, results, (int(part), int(of)))
         click.echo(f"{spec.name}: {done} points computed" if done else f"{spec.name}: nothing to do")
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["fakequant", "network"]))
+@SCALE
+@RESULTS
+def bench(name: str, scale: str, results: Path) -> None:
+    """Measure speeds on this machine, all contenders in one run: NAME is fakequant (tensors) or network (inference)."""
+    from repro import runner, store
+    from repro.experiments import experiment
+
+    spec = experiment(f"{name}_speed")
+    runner.run(spec, scale, results, anew=True)
+    rows = store.read(spec, results)
+    click.echo(rows[rows["scale"] == scale][[*spec.keys, *spec.metrics, "n"]].to_string(index=False))
 
 
 @main.command()
@@ -118,6 +133,9 @@ def verify(names: tuple[str, ...], points: int, seed: int, results: Path) -> Non
     failed = compared = 0
     for spec in [experiment(name) for name in names or NAMES]:
         name = spec.name
+        if spec.benchmark:
+            click.echo(f"{name}: skipped, times differ from machine to machine")
+            continue
         if lacking := runner.unmet(spec):
             click.echo(f"{name}: skipped, needs the data set {lacking[0]} (`repro fetch {lacking[0]}`)")
             continue

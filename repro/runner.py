@@ -52,8 +52,10 @@ def unmet(experiment: Experiment) -> list[str]:
     return [name for name in experiment.needs if not fetch.is_present(name)]
 
 
-def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1)) -> int:
+def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1), anew: bool = False) -> int:
     """Compute what is missing of the grid (of its `shard[0]`-th of `shard[1]` parts) into the folder; the number of points.
+
+    `anew` computes all of it, whether it is there or not.
 
     Rows are written atomically after each batch: a kill loses at most the batch under way, and the next call goes on.
     Rows that no longer belong to the grid are left alone. Raises BadInput when a data set is not there.
@@ -66,7 +68,7 @@ def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int]
     folder.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{folder} cannot be written to: name another folder with --results")
-    todo = [point for point in missing(experiment, scale, store.read(experiment, folder)) if point in part]
+    todo = part if anew else [point for point in missing(experiment, scale, store.read(experiment, folder)) if point in part]
     with tqdm(total=len(todo), desc=f"{experiment.name} ({scale})", unit="point", disable=not todo) as bar:
         for start in range(0, len(todo), experiment.batch):
             batch = todo[start:start + experiment.batch]

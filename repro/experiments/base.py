@@ -33,6 +33,9 @@ class Experiment:
     files: tuple[str, ...] = ()
     """Further inputs that the digest covers: glob patterns from the checkout's root, such as "hw/rtl/*.v"."""
 
+    benchmark: bool = False
+    """Times of a machine: computed by `repro bench` in one piece, never by --live, and compared with nothing by `repro verify`."""
+
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns of the CSV file, in order."""
