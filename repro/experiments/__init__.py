@@ -5,7 +5,7 @@ import importlib
 from repro.errors import BadInput
 from repro.experiments.base import Experiment
 
-NAMES = ("mac", "overflow", "sqnr", "top1")
+NAMES = ("distributions", "equality", "fakequant_speed", "mac", "network_speed", "overflow", "sqnr", "tensors", "top1")
 
 
 def experiment(name: str) -> Experiment:
