@@ -11,8 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Browser, sync_playwright
 
+from repro.formats import catalogue
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PHONE_WIDTHS = (390, 360)
+EXPLORED = {fmt.name for fmt in catalogue()}
 NOT_PAGES = ("_static", "_sources")
 
 FINDINGS = """async () => {
@@ -106,11 +109,16 @@ def problems(browser: Browser, folder: Path) -> list[str]:
 
 
 def resolves(folder: Path, link: str) -> bool:
-    """Whether a link inside the book names a file that is there and, when it has a fragment, an anchor in it."""
+    """Whether a link inside the book names a file that is there and, when it has a fragment, an anchor in it.
+
+    The fragment of a link to the explorer is the name of a format.
+    """
     parts = urlsplit(link)
     target = folder / unquote(parts.path).lstrip("/")
     if not target.is_file():
         return target == folder
+    if target.name == "explorer.html" and parts.fragment in EXPLORED:
+        return True
     return not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in anchors(target)
 
 

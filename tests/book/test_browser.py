@@ -16,12 +16,6 @@ BUILT = Path(os.environ.get("BOOK_HTML", ROOT / "build" / "book" / "_build" / "h
 needs_browser = pytest.mark.skipif(not book_checks.executable(), reason="no Chromium is installed: the pages are not opened")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with book_checks.chromium() as browser:
-        yield browser
-
-
 @needs_browser
 @pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason=f"no book is built in {BUILT}: run `make book` first")
 def test_built_book(browser):
