@@ -51,7 +51,7 @@ def check(label: str, answer) -> Outcome:
 
     Raises BadInput for an unknown label and for an answer of another type or shape than the exercise asks for.
     """
-    if label not in EXERCISES:
+    if not isinstance(label, str) or label not in EXERCISES:
         raise BadInput(f"unknown exercise {label!r}: choose one of {', '.join(EXERCISES)}")
     exercise = EXERCISES[label]
     expected = exercise.answer()

@@ -90,10 +90,10 @@ def _brevitas(fmt: Format) -> tuple[int, int]:
     """Brevitas' own kernel against the codec: finite probes up to four times the largest value; the sign of an integer's
     zero does not count.
     """
-    layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
     largest = max(fmt.max, -fmt.min)
     compared = different = 0
     for scale in SCALES:
+        layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
         with torch.no_grad(), calibration_mode(layer):
             layer(torch.tensor([largest * scale]))
         with torch.no_grad():
@@ -107,12 +107,11 @@ def _brevitas(fmt: Format) -> tuple[int, int]:
             found, wanted = found + np.float32(0), wanted + np.float32(0)
         different += _differences(found, wanted)
         compared += x.size
-        layer = qnn.QuantIdentity(act_quant=activation_injector(fmt))
     return compared, different
 
 
 def _gfloat(fmt: Minifloat) -> tuple[int, int]:
-    """gfloat, told the same format: saturating, no infinity, no NaN. It has no mantissa below one bit."""
+    """gfloat, told the same format: saturating, no infinity, no NaN."""
     info = gfloat.FormatInfo(
         name=fmt.name, k=fmt.bits, precision=fmt.mantissa_bits + 1, bias=fmt.bias, is_signed=True, domain=gfloat.Domain.Finite,
         has_nz=True, has_subnormals=True, num_high_nans=0, is_twos_complement=False)

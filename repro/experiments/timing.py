@@ -1,5 +1,6 @@
 """Timing several things in turns, so that a busy machine slows all of them alike."""
 
+import random
 import time
 from collections.abc import Callable
 from statistics import quantiles
@@ -10,13 +11,19 @@ MINIMUM, MAXIMUM = 5, 300
 
 
 def in_turns(calls: dict[str, Callable[[], object]], budget: float = BUDGET) -> dict[str, dict[str, float]]:
-    """Call each once to warm up, then all in turns; name -> seconds a call: low_s, median_s, high_s (quartiles), and n calls."""
+    """Call each once to warm up, then all in turns; name -> seconds a call: low_s, median_s, high_s (quartiles), and n calls.
+
+    Each round has another order (of a fixed seed): whoever follows a call that empties the caches pays for it.
+    """
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
-    waiting = dict(calls)
+    waiting, shuffle = dict(calls), random.Random(0).shuffle
     while waiting:
-        for name, call in list(waiting.items()):
+        order = list(waiting)
+        shuffle(order)
+        for name in order:
+            call = waiting[name]
             begin = time.perf_counter()
             call()
             times[name].append(time.perf_counter() - begin)

@@ -37,8 +37,13 @@ class Layout:
         """All ones where the exponent is stored."""
         return (2 * self.bias + 1) << self.mantissa_bits
 
+    @property
+    def magnitude(self) -> int:
+        """All ones but in the sign bit."""
+        return (2 * self.bias + 2 << self.mantissa_bits) - 1
+
     def covers(self, fmt: Format) -> bool:
-        """Whether every value of the format, and every intermediate result of `minifloat`, is a normal number here."""
+        """Whether the format's binades, and the shifts that `minifloat` adds, lie within the normal range here."""
         if isinstance(fmt, Integer):
             return True
         lowest, highest = 1 - fmt.bias, 2**fmt.exponent_bits - 1 - fmt.bias
@@ -57,9 +62,12 @@ def minifloat(x: Tensor, scale: Tensor, low: Tensor, high: Tensor, lowest: Tenso
     """
     layout = FLOAT64 if x.dtype == torch.float64 else FLOAT32
     v = torch.clamp(x / scale, low, high)
-    exponent = torch.maximum(v.view(layout.int_type) & layout.exponent_field, lowest)
+    bits = v.view(layout.int_type)
+    exponent = torch.maximum(bits & layout.exponent_field, lowest)
     shift = (exponent + magic).view(x.dtype)
-    return torch.copysign((v + shift) - shift, v) * scale
+    rounded = ((v + shift) - shift) * scale
+    sign = bits & ~layout.magnitude  # for a v that rounds to zero; not copysign, which compiles to a function call
+    return (rounded.view(layout.int_type) | sign).view(x.dtype)
 
 
 def power_of_two(x: Tensor, scale: Tensor, low: Tensor, high: Tensor, lowest: Tensor, parity: Tensor) -> Tensor:
@@ -107,7 +115,8 @@ def kernel(fmt: Format, dtype: torch.dtype, device: torch.device) -> Kernel:
         raise BadInput(f"{fmt.name} comes too near the ends of float64 to be computed in it: use another bias")
 
     def constant(value: float, kind: torch.dtype) -> Tensor:
-        return torch.tensor(value, dtype=kind, device=device)
+        with torch.inference_mode(False):  # the constants outlive the caller's mode
+            return torch.tensor(value, dtype=kind, device=device)
 
     low, high = constant(fmt.min, layout.float_type), constant(fmt.max, layout.float_type)
     if isinstance(fmt, Integer):

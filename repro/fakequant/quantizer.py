@@ -17,8 +17,9 @@ def fake_quantize(x: Tensor, fmt: Format, scale: float | Tensor) -> Tensor:
 
     `x`: float32, float64, bfloat16 or float16, any shape and strides. `scale`: positive; a number, or a tensor that
     broadcasts against `x` without enlarging it, such as (C, 1, 1, 1) for one scale a channel of a convolution's weights.
-    Rounds half to even and saturates, infinities too; NaN stays NaN. float32 and float64 compute in their own type, half
-    precision in float32 with one rounding at the end.
+    Rounds half to even and saturates, infinities too; NaN stays NaN. Computed in float32 or float64, as `x` has it; half
+    precision in float32, and formats that leave float32's range in float64, with one rounding to the type of `x` at the end.
+    The product with the scale may leave that type's range.
 
     The gradient passes straight through where rounding stays inside the format and is zero where it saturates, as in the
     paper's quantizer (arXiv 2311.12359: round, then clip); the gradient of `scale` follows from the same rule. Equal to
@@ -26,22 +27,21 @@ def fake_quantize(x: Tensor, fmt: Format, scale: float | Tensor) -> Tensor:
     not positive.
     """
     if not isinstance(x, Tensor):
-        raise BadInput(f"fake_quantize needs a torch tensor, not {type(x).__name__}: use {fmt.name}'s round() for arrays")
-    kind = kernel(fmt, x.dtype, x.device).layout.float_type
-    limits = torch.finfo(kind)
-    if isinstance(scale, Tensor):
-        _require_fit(x, scale)
-        scale = scale.to(kind)
-        bad = scale[~((scale > 0) & (scale <= limits.max))]
-        wrong = bad.flatten()[0].item() if bad.numel() else None
-    else:
-        wrong = None if limits.smallest_normal <= scale <= limits.max else scale
-    if wrong is not None:
-        raise BadInput(f"a scale must be positive and finite, not {wrong:g}: give an all-zero tensor or channel the scale 1")
-    return quantize_unchecked(x, fmt, torch.as_tensor(scale, dtype=kind, device=x.device))
+        raise BadInput(f"fake_quantize needs a torch tensor, not {type(x).__name__}: use the format's round() for arrays")
+    if not isinstance(fmt, Format):
+        raise BadInput(f"{fmt!r} is no format: write parse({fmt!r}), with `from repro.formats import parse`")
+    return quantize_unchecked(x, fmt, _checked_scale(x, scale, kernel(fmt, x.dtype, x.device).layout.float_type))
 
 
-def _require_fit(x: Tensor, scale: Tensor) -> None:
+def _checked_scale(x: Tensor, scale: float | Tensor, kind: torch.dtype) -> Tensor:
+    """The scale as a tensor of the type that computes; raises BadInput unless it fits and is positive there."""
+    if not isinstance(scale, (int, float, Tensor)) or isinstance(scale, Tensor) and scale.is_complex():
+        raise BadInput(f"a scale is a number or a real tensor, not {type(scale).__name__}: convert it first")
+    if not isinstance(scale, Tensor):
+        limits = torch.finfo(kind)
+        if not limits.smallest_normal * limits.eps <= scale <= limits.max:  # the first is the smallest positive number
+            raise _bad_scale(scale, kind)
+        return torch.tensor(scale, dtype=kind, device=x.device)
     try:
         fits = scale.dim() == 0 or torch.broadcast_shapes(x.shape, scale.shape) == x.shape
     except RuntimeError:
@@ -49,18 +49,28 @@ def _require_fit(x: Tensor, scale: Tensor) -> None:
     if not fits:
         raise BadInput(f"a scale of shape {tuple(scale.shape)} does not fit a tensor of shape {tuple(x.shape)}: "
                        "give one number, or 1 where a dimension shares its scale")
+    converted = scale.to(x.device, kind)
+    if converted.numel():
+        lowest, highest = torch.aminmax(converted.detach())
+        if not (lowest > 0 and highest < torch.inf):
+            raise _bad_scale(scale[~((converted > 0) & (converted < torch.inf))].flatten()[0].item(), kind)
+    return converted
+
+
+def _bad_scale(scale: float, kind: torch.dtype) -> BadInput:
+    return BadInput(f"a scale must be positive and finite in {kind}, not {scale:.6g}: an all-zero tensor or channel may have 1")
 
 
 def quantize_unchecked(x: Tensor, fmt: Format, scale: Tensor) -> Tensor:
     """`fake_quantize` for a scale tensor known to be good: the tensor quantizers inside networks call this."""
-    chosen = kernel(fmt, x.dtype, x.device)
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         return _StraightThrough.apply(x, scale, fmt)
-    return _rounded(x, scale, chosen)
+    return rounded(x, scale, kernel(fmt, x.dtype, x.device))
 
 
 @torch.no_grad()
-def _rounded(x: Tensor, scale: Tensor, chosen: Kernel) -> Tensor:
+def rounded(x: Tensor, scale: Tensor, chosen: Kernel) -> Tensor:
+    """What the kernel makes of a tensor, in the tensor's own type, without a gradient."""
     computed = compiling.run(chosen, x.to(chosen.layout.float_type), scale.to(chosen.layout.float_type))
     return computed.to(x.dtype)
 
@@ -85,15 +95,19 @@ def passing_range(fmt: Format, layout: Layout) -> tuple[float, float]:
 class _StraightThrough(torch.autograd.Function):
     """Rounding whose gradient is one inside the format's range and zero outside."""
 
-    @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, fmt: Format) -> Tensor:
-        ctx.save_for_backward(x, scale)
-        ctx.fmt = fmt
-        return _rounded(x, scale, kernel(fmt, x.dtype, x.device))
+    generate_vmap_rule = True
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def forward(x: Tensor, scale: Tensor, fmt: Format) -> Tensor:
+        return rounded(x, scale, kernel(fmt, x.dtype, x.device))
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+        x, scale, ctx.fmt = inputs
+        ctx.save_for_backward(x, scale)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple:
         x, scale = ctx.saved_tensors
         chosen = kernel(ctx.fmt, x.dtype, x.device)
         v = x.to(chosen.layout.float_type) / scale
@@ -101,6 +115,6 @@ class _StraightThrough(torch.autograd.Function):
         inside = (v >= low) & (v <= high)
         of_scale = None
         if ctx.needs_input_grad[1]:
-            rounded = _rounded(v, torch.ones_like(scale), chosen)
-            of_scale = (gradient * (rounded - torch.where(inside, v, 0.0))).sum_to_size(scale.shape).to(scale.dtype)
+            steps = rounded(v, torch.ones_like(scale), chosen)
+            of_scale = (gradient * (steps - torch.where(inside, v, 0.0))).sum_to_size(scale.shape).to(scale.dtype)
         return torch.where(inside, gradient, 0.0), of_scale, None

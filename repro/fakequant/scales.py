@@ -77,8 +77,9 @@ def _rows(x: Tensor, dim: int | None) -> Tensor:
         raise BadInput(f"a scale needs data: the tensor of shape {tuple(x.shape)} is empty")
     if not torch.isfinite(x).all():
         raise BadInput("a scale needs finite numbers: the tensor holds NaN or infinities; remove them first")
-    if dim is not None and not -x.ndim <= dim < x.ndim:
-        raise BadInput(f"a tensor of {x.ndim} axes has no axis {dim}: choose 0 to {x.ndim - 1}, or None for one scale")
+    if dim is not None and not (isinstance(dim, int) and -x.ndim <= dim < x.ndim):
+        choice = f"choose 0 to {x.ndim - 1}, or " if x.ndim else "choose "
+        raise BadInput(f"a tensor of {x.ndim} axes has no axis {dim}: {choice}None for one scale")
     x = x.detach()
     x = x.float() if x.element_size() < 4 else x
     return x.reshape(1, -1) if dim is None else x.movedim(dim, 0).reshape(x.shape[dim], -1)

@@ -4,16 +4,10 @@ An injector names them as `tensor_quant` or `int_quant`, so calibration, statist
 Brevitas' own; only the arithmetic on the tensor is `fake_quantize`'s.
 """
 
-from dataclasses import replace
-
-import torch
 from brevitas.core.quant import IntQuant
 from brevitas.core.quant.float import FloatQuant
-from torch import Tensor, nn
+from torch import Tensor
 
-from repro.errors import BadInput
-from repro.fakequant import compiling
-from repro.fakequant.kernels import kernel
 from repro.fakequant.quantizer import quantize_unchecked
 from repro.formats import Integer, Minifloat
 
@@ -54,31 +48,3 @@ def fused_int_quant(fmt: Integer) -> type[IntQuant]:
             return quantize_unchecked(self.input_view_impl(x), fmt, scale)
 
     return FusedIntQuant
-
-
-class FrozenQuant(nn.Module):
-    """A fused activation quantizer, in place of Brevitas' whole tensor quantizer, once its scale is settled. No gradient.
-
-    Returns what `tensor_quant` returns. `clamp` = (low, high) clamps the tensor first, as ReLU6 does with (0, 6), at no cost:
-    dividing and rounding keep the order of numbers, so clamping x / scale at low / scale and high / scale gives the same bits.
-    Raises BadInput for a tensor quantizer with another kernel.
-    """
-
-    def __init__(self, tensor_quant: nn.Module, clamp: tuple[float, float] | None = None):
-        super().__init__()
-        rounding = getattr(tensor_quant, "int_quant", tensor_quant)
-        if not hasattr(rounding, "format"):
-            raise BadInput("only networks with our kernel can be frozen: quantize with kernel=\"fused\"")
-        self.format, self.clamp = rounding.format, clamp
-        device = next((parameter.device for parameter in tensor_quant.parameters()), None)
-        _, scale, *self.rest = tensor_quant(torch.zeros(1, device=device))
-        self.register_buffer("scale", scale.detach())
-
-    @torch.no_grad()
-    def forward(self, x: Tensor) -> tuple:
-        """Rounded tensor, scale, and the rest that the proxy expects."""
-        chosen = kernel(self.format, x.dtype, x.device)
-        if self.clamp:
-            low, high = (end / self.scale for end in self.clamp)
-            chosen = replace(chosen, low=torch.maximum(chosen.low, low), high=torch.minimum(chosen.high, high))
-        return compiling.run(chosen, x, self.scale), self.scale, *self.rest

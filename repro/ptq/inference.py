@@ -7,43 +7,74 @@ import torch
 from brevitas.nn.mixin import QuantWeightMixin
 from torch import fx, nn
 
-from repro.fakequant.tensor_quantizers import FrozenQuant
+from repro.errors import BadInput
+from repro.fakequant.module import FakeQuantize
+
+INFINITY = float("inf")
 
 
 @torch.no_grad()
-def freeze(model: fx.GraphModule) -> fx.GraphModule:
+def freeze(model: nn.Module) -> nn.Module:
     """A copy of a network from `quantize` (with the fused kernel), in eval mode, with the same outputs in less time.
 
     A quantized network computes its scales and rounds its weights anew in every forward pass, which training needs and
-    inference does not. Here the weights hold their quantized values and activations a settled scale, and a ReLU or ReLU6
-    that only feeds quantizers becomes part of their clamp. The given network is left as it is, to train or quantize further.
-    Raises BadInput for a network with another kernel.
+    inference does not. Here each quantized layer becomes a plain one with quantized weights behind a `FakeQuantize`, and a ReLU
+    or ReLU6 that only feeds such layers becomes part of their clamp. The given network is left as it is, to train or quantize
+    further. Raises BadInput for any other network.
     """
+    quantized = [name for name, module in model.named_modules() if isinstance(module, QuantWeightMixin)]
+    if not hasattr(model, "graph") or not quantized:  # Brevitas has a GraphModule class of its own
+        raise BadInput("only a network from repro.ptq.quantize can be frozen, and only once")
     model = copy.deepcopy(model).eval()
-    modules = dict(model.named_modules())
-    clamps = _merge_activations(model, modules)
-    for name, layer in modules.items():
-        if isinstance(layer, QuantWeightMixin):
-            quantized = layer.quant_weight().value
-            layer.weight_quant.disable_quant = True
-            layer.weight.copy_(quantized)
-            proxy = layer.input_quant.fused_activation_quant_proxy
-            proxy.tensor_quant = FrozenQuant(proxy.tensor_quant, clamps.get(name))
+    clamps = _merge_activations(model)
+    for name in quantized:
+        layer = model.get_submodule(name)
+        parent, _, child = name.rpartition(".")
+        inputs = _settled(layer.input_quant, clamps.get(name, (-INFINITY, INFINITY)))
+        setattr(model.get_submodule(parent), child, nn.Sequential(inputs, _plain(layer)))
     return model
 
 
-def _merge_activations(model: fx.GraphModule, modules: dict[str, nn.Module]) -> dict[str, tuple[float, float]]:
+def _settled(proxy: nn.Module, clamp: tuple[float, float]) -> FakeQuantize:
+    """What an activation quantizer does, its scale settled."""
+    quantizer = proxy.fused_activation_quant_proxy.tensor_quant
+    rounding = getattr(quantizer, "int_quant", quantizer)
+    if not hasattr(rounding, "format"):
+        raise BadInput("only networks with our kernel can be frozen: quantize with kernel=\"fused\"")
+    return FakeQuantize(rounding.format, proxy.scale(), *clamp)
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    """The float layer that computes what a quantized one does, with its quantized weights."""
+    options = {"bias": layer.bias is not None, "device": layer.weight.device, "dtype": layer.weight.dtype}
+    if isinstance(layer, nn.Linear):
+        plain = nn.Linear(layer.in_features, layer.out_features, **options)
+    else:
+        plain = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
+                          layer.groups, padding_mode=layer.padding_mode, **options)
+    plain.weight.copy_(layer.quant_weight().value)
+    if layer.bias is not None:
+        plain.bias.copy_(layer.bias)
+    return plain.eval()
+
+
+def _merge_activations(model: nn.Module) -> dict[str, tuple[float, float]]:
     """Take out each ReLU and ReLU6 that only feeds quantized layers; the clamp that each of these layers is then to do."""
     clamps = {}
+    modules = dict(model.named_modules())
     calls = Counter(node.target for node in model.graph.nodes if node.op == "call_module")
     for node in list(model.graph.nodes):
         module = modules.get(node.target) if node.op == "call_module" else None
-        if isinstance(module, (nn.ReLU, nn.ReLU6)):
-            layers = _fed_layers(node, modules)
-            if layers and all(calls[layer] == 1 for layer in layers):
-                clamps |= dict.fromkeys(layers, (0.0, 6.0 if isinstance(module, nn.ReLU6) else float("inf")))
-                node.replace_all_uses_with(node.args[0])
-                model.graph.erase_node(node)
+        if not isinstance(module, (nn.ReLU, nn.ReLU6)):
+            continue
+        (source,) = node.all_input_nodes
+        layers = _fed_layers(node, modules)
+        # In place, it changes what others see of its input, which may be a view: keep it unless a layer's output is its own.
+        own = source.op == "call_module" and len(source.users) == 1 and isinstance(modules[source.target], QuantWeightMixin)
+        if layers and all(calls[layer] == 1 for layer in layers) and (own or not module.inplace):
+            clamps |= dict.fromkeys(layers, (0.0, 6.0 if isinstance(module, nn.ReLU6) else INFINITY))
+            node.replace_all_uses_with(source)
+            model.graph.erase_node(node)
     model.delete_all_unused_submodules()
     model.recompile()
     return clamps

@@ -1,5 +1,7 @@
 """`fake_quantize` against the exact codec and other libraries: every type, every memory layout, eager and compiled."""
 
+import warnings
+
 import brevitas.nn as qnn
 import ml_dtypes
 import numpy as np
@@ -20,13 +22,13 @@ by_name = {"ids": str}
 @pytest.fixture(scope="module")
 def compiler():
     """Kernels compiled from here on; skips where there is no working C++ compiler."""
-    before = compiling._State.mode
+    before = compiling._State.elements
     try:
         compiling.compile_now()
     except RuntimeError as error:
         pytest.skip(f"torch.compile does not work on this machine: {error.__cause__}")
     yield
-    compiling._State.mode = before
+    compiling._State.elements = before
 
 
 def rounded(x: np.ndarray, fmt, scale) -> np.ndarray:
@@ -242,10 +244,14 @@ def test_nothing_is_written_to_the_input():
 @pytest.mark.parametrize(("x", "scale", "message"), [
     (torch.ones(3, dtype=torch.int32), 1.0, "cannot quantize a tensor of torch.int32"),
     (np.ones(3), 1.0, "needs a torch tensor, not ndarray"),
-    (torch.ones(3), 0.0, "must be positive and finite, not 0"),
-    (torch.ones(3), 1e-60, "must be positive and finite, not 1e-60"),
-    (torch.ones(3), float("nan"), "must be positive and finite, not nan"),
-    (torch.ones(2, 3), torch.tensor([[1.0], [-2.0]]), "must be positive and finite, not -2"),
+    (torch.ones(3), 0.0, "must be positive and finite in torch.float32, not 0"),
+    (torch.ones(3), 1e-60, "must be positive and finite in torch.float32, not 1e-60"),
+    (torch.ones(3), torch.tensor(1e60, dtype=torch.float64), "must be positive and finite in torch.float32, not 1e\\+60"),
+    (torch.ones(3), float("nan"), "must be positive and finite in torch.float32, not nan"),
+    (torch.ones(2, 3), torch.tensor([[1.0], [-2.0]]), "must be positive and finite in torch.float32, not -2"),
+    (torch.ones(3), "0.1", "a scale is a number or a real tensor, not str"),
+    (torch.ones(3), np.ones(3), "a scale is a number or a real tensor, not ndarray"),
+    (torch.ones(3), torch.tensor(1j), "a scale is a number or a real tensor"),
     (torch.ones(2, 3), torch.ones(2), r"a scale of shape \(2,\) does not fit a tensor of shape \(2, 3\)"),
     (torch.ones(3), torch.ones(2, 3), r"a scale of shape \(2, 3\) does not fit a tensor of shape \(3,\)"),
 ])
@@ -255,23 +261,48 @@ def test_bad_input_gets_one_line(x, scale, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_name_is_no_format():
+    with pytest.raises(ValueError, match=r"'E4M3' is no format: write parse\('E4M3'\)"):
+        fake_quantize(torch.ones(3), "E4M3", 1.0)
+
+
+def test_inside_the_callers_own_transforms(compiler):
+    fmt, x = parse("E4M3"), torch.randn(4, 2 * compiling.SMALLEST, generator=torch.Generator().manual_seed(7))
+    expected = fake_quantize(x, fmt, 0.1)
+    assert torch.equal(torch.vmap(lambda row: fake_quantize(row, fmt, 0.1))(x), expected)
+    slope = torch.func.grad(lambda t: fake_quantize(t, fmt, 0.1).sum())(torch.tensor([1.0, 100.0]))
+    assert slope.tolist() == [1.0, 0.0]
+    own = torch.compile(lambda t, fmt: fake_quantize(t, fmt, 0.1) + 0, dynamic=True)
+    assert torch.equal(own(x, fmt), expected)
+    assert compiling._State.failure is None
+
+
 def test_without_a_compiler_everything_stays_eager_with_the_same_values(monkeypatch):
     def broken(*arguments, **options):
         raise OSError("no compiler here")
 
-    monkeypatch.setattr(compiling._State, "mode", "auto")
     monkeypatch.setattr(compiling._State, "elements", compiling.PATIENCE)
     monkeypatch.setattr(compiling._State, "failure", None)
-    monkeypatch.setattr(compiling, "_compiled", broken)
+    monkeypatch.setattr(compiling, "_compiled", {})
+    monkeypatch.setattr(torch, "compile", broken)
     x = torch.randn(40_000, generator=torch.Generator().manual_seed(1))
-    assert_same_bits(fake_quantize(x, parse("E4M3"), 0.01), rounded(x.numpy(), parse("E4M3"), 0.01))
-    with pytest.raises(RuntimeError, match="could not be compiled and stay eager"):
+    with pytest.warns(RuntimeWarning, match="stays eager, compiling failed: no compiler here"):
+        first = fake_quantize(x, parse("E4M3"), 0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it is said once
+        second = fake_quantize(x, parse("E4M3"), 0.01)
+    for found in (first, second):
+        assert_same_bits(found, rounded(x.numpy(), parse("E4M3"), 0.01))
+    with pytest.warns(RuntimeWarning), pytest.raises(RuntimeError, match="could not be compiled and stay eager"):
         compiling.compile_now()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("fmt", [*catalogue(), *SOME], **by_name)
-def test_cuda_gives_the_bits_of_the_cpu(fmt):
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_cuda_gives_the_bits_of_the_cpu(fmt, compiled):
+    if compiled:
+        compiling.compile_now("cuda")
     for dtype in (np.float32, np.float64):
         x = torch.from_numpy(np.resize(equality.probes(fmt, dtype), 2 * compiling.SMALLEST))
         assert torch.equal(fake_quantize(x.cuda(), fmt, 0.37).cpu().view(torch.uint8), fake_quantize(x, fmt, 0.37).view(torch.uint8))

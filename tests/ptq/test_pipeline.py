@@ -107,10 +107,54 @@ def test_frozen_networks_merge_only_activations_that_feed_quantizers_alone():
     assert "relu" not in left and "relu6" in left and "relu_too" in left
 
 
-def test_only_fused_networks_can_be_frozen():
-    net = torch.nn.Sequential(torch.nn.Linear(4, 4))
+def small_network(x, fmt=None, layers=None):
+    torch.manual_seed(3)
+    net = torch.nn.Sequential(*(layers or [
+        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU6(), torch.nn.Conv2d(8, 8, 3, padding=1, groups=4, bias=False),
+        torch.nn.ReLU(inplace=True), torch.nn.Flatten(), torch.nn.Linear(8 * 64, 5)]))
+    return quantize(net.eval(), Recipe.for_format(fmt or parse("E3M2")), x)
+
+
+@torch.no_grad()
+def test_frozen_networks_work_in_half_precision_and_from_a_checkpoint():
+    x = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(4)) * 3
+    quantized = small_network(x)
+    frozen = freeze(quantized)
+    assert torch.equal(frozen(x), quantized(x))
+    half = freeze(quantized.bfloat16()).bfloat16()(x.bfloat16()).float()
+    assert (half - frozen(x)).abs().max() < 0.05 * frozen(x).abs().max()
+    other = freeze(small_network(x * 2))
+    assert not torch.equal(other(x), frozen(x))
+    other.load_state_dict(frozen.state_dict())
+    assert torch.equal(other(x), frozen(x))
+
+
+@torch.no_grad()
+def test_an_activation_in_place_stays_where_others_see_its_work():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = (torch.nn.Linear(8, 8) for _ in range(3))
+            self.relu = torch.nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            y = self.a(x)
+            return self.c(self.b(self.relu(y)) + y)
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 8) * 3
+    quantized = quantize(Net().eval(), Recipe.for_format(parse("E3M2")), x)
+    assert torch.equal(freeze(quantized)(x), quantized(x))
+
+
+def test_only_fused_networks_can_be_frozen_and_only_once():
+    x = torch.randn(2, 3, 8, 8)
+    brevitas = quantize(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), Recipe.for_format(Integer(8)), x, kernel="brevitas")
     with pytest.raises(ValueError, match="quantize with kernel=\"fused\""):
-        freeze(quantize(net, Recipe.for_format(Integer(8)), torch.ones(2, 4), kernel="brevitas"))
+        freeze(brevitas)
+    for network in (freeze(small_network(x)), torch.nn.Linear(2, 2)):
+        with pytest.raises(ValueError, match="only a network from repro.ptq.quantize can be frozen, and only once"):
+            freeze(network)
 
 
 @pytest.mark.parametrize("calibration, message", [
