@@ -18,6 +18,7 @@ from repro.experiments import NAMES, experiment
 
 TOOLS = {
     "git": "version control; needed to clone, not to run",
+    "g++": "compiles fake quantization, several times faster; without it the same bits come out eagerly",
     "npm": "front-end packages; the book does not need it",
     "chromium": "the browser tests of the book; without it they are skipped",
     "iverilog": "a second simulator for the RTL; the netlist check does not need it",

@@ -9,7 +9,7 @@ from repro.experiments import experiment
 
 def test_help_explains_every_command(repro):
     text = repro("--help").stdout
-    for command in ("list", "run", "show", "verify", "claims", "fetch", "doctor", "format", "mac"):
+    for command in ("list", "run", "bench", "show", "verify", "claims", "fetch", "doctor", "format", "mac"):
         assert f"\n  {command} " in text
         helped = repro(command, "--help")
         assert helped.returncode == 0 and "Usage:" in helped.stdout
@@ -31,6 +31,18 @@ def test_mac_checks_its_netlist_and_writes_verilog(repro, tmp_path):
     assert done.stdout.count("256 operand pairs run on the netlist, 0 wrong") == 2
     assert "module mac_E2M1_E2M1_k9_p12" in file.read_text()
     assert [p.name for p in file.parent.iterdir()] == ["mac.v"]
+
+
+def test_bench_measures_anew_every_time_and_verify_leaves_it_alone(repro, tmp_path):
+    dates = []
+    for _ in range(2):
+        done = repro("bench", "fakequant", "--scale", "smoke", "--results", tmp_path)
+        assert done.returncode == 0 and "Brevitas" in done.stdout, done.stderr
+        dates.append(store.read(experiment("fakequant_speed"), tmp_path)["median_s"].tolist())
+    assert dates[0] != dates[1]
+    assert "fakequant_speed: skipped, times differ" in repro("verify", "fakequant_speed", "--results", tmp_path).stdout
+    wrong = repro("bench", "everything")
+    assert wrong.returncode == 2 and "'everything' is not one of 'fakequant', 'network'" in wrong.stderr
 
 
 def test_run_show_verify_in_a_folder_of_ones_own(repro, tmp_path):
