@@ -122,16 +122,19 @@ def loss_maps(rows: pd.DataFrame, rule: str = "best") -> Figure:
     shown = ranked(rows[rows["rule"] == rule], ["distribution"], "analytic_db")
     figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.6), sharey=True, width_ratios=[5, 6, 7])
     order = [axes[0, 0], axes[0, 1], axes[0, 2], axes[1, 0], axes[1, 1], axes[1, 2]]
+    outlined = []
     for axis, bits in zip(order, sorted(shown["bits"].unique())):
         loss = shown[shown["bits"] == bits].pivot(index="distribution", columns="exponent", values="loss").reindex(list(LAWS))
         draw_losses(axis, loss, [split_name(bits, e) for e in loss.columns])
         axis.set_title(f"{bits} bits")
         axis.set_yticks(range(len(LAWS)), [LAWS[name].label for name in loss.index])
+        best = dict.fromkeys(split_name(bits, e) for e in loss.idxmin(axis=1))  # in order, each once
+        outlined.append(f"{bits} bits: {', then '.join(best)}")
     return Figure(
         f"Decibels lost against the best format of the same width (outlined), lightest tails on top. Analytic, {_said(rule)}.",
         rows=shown, figure=figure,
-        alt="Six maps, one a width. From the uniform law on top to the heavy-tailed laws at the bottom the outlined best "
-            "format moves towards more exponent bits; at 3 bits it is the integer throughout.")
+        alt="Maps of formats against laws, one a width. The outlined best format, from the uniform law on top down to the "
+            f"heaviest tails, {_said(rule)}. {'; '.join(outlined)}.")
 
 
 def _said(rule: str) -> str:

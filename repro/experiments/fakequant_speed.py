@@ -161,8 +161,9 @@ def picture(rows: pd.DataFrame) -> Figure:
         axis.set_xscale("log", base=2)
     axes[0].set_ylabel("million elements a second")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-    return Figure(f"Fake quantization of a float32 tensor, {int(rows['threads'].iloc[0])} threads of a CPU, medians. Below "
-                  f"{compiling.SMALLEST:,} elements the call costs more than the arithmetic, and ours stays eager.",
+    return Figure("Fake quantization of a float32 tensor of Gaussian numbers, medians; "
+                  f"{int(rows['threads'].iloc[0])} threads of a CPU. Below {compiling.SMALLEST:,} elements the call "
+                  "costs more than the arithmetic, and ours stays eager.",
                   rows=rows, figure=figure,
-                  alt="Two log-log charts of speed against tensor size, for E4M3 and INT8. For large tensors ours is just below clone and "
+                  alt="Two log-log charts of speed against tensor size, for E4M3 and INT8. For large tensors ours is below clone and "
                       "copy_; Brevitas is about ten times slower, ml_dtypes and gfloat slower still.")

@@ -68,7 +68,8 @@ def density(names: tuple[str, ...] = EIGHT_BITS) -> Figure:
     listed = " ".join(f"{fmt.name}: {per_binade(fmt)[0]} in the top one, {len(per_binade(fmt))} powers of two in all."
                       for fmt in map(parse, names))
     return Figure("How many values lie in each power of two (positive half). Each step down halves an integer's share. A "
-                  "minifloat spends the same number on every power of two, until its subnormals begin.", figure=figure,
+                  "minifloat spends the same number on every power of two, until its subnormals begin. "
+                  f"What lies below 2^-{SHOWN} of the largest value is left out.", figure=figure,
                   alt="Counts of values per power of two. " + listed)
 
 

@@ -26,6 +26,8 @@ from repro.ptq.pipeline import compute_layers, merge_batch_norm
 
 KINDS = {"weight per channel": "weights, a scale per channel", "weight per tensor": "weights, one scale",
          "input": "layer inputs"}
+STAND_IN = "EfficientNet-Lite0, not the paper's networks; layer inputs from foolbox's 20 images, a stand-in for ImageNet."
+"""Closes the captions."""
 INPUT_VALUES = 2**16
 SEED = 0
 FRACTIONS = 2.0 ** (np.arange(-128, 17) / 16)
@@ -167,7 +169,7 @@ def against_crest(rows: pd.DataFrame, laws: pd.DataFrame, names: tuple[str, ...]
     axis.set_xlim(0, 31)
     return Figure(
         "Each dB of crest costs an integer one dB; a minifloat hardly notices until its subnormals are reached. Small: layers "
-        "of EfficientNet-Lite0 (all three kinds of tensor); large and hollow: textbook laws. The line is 6.02 b + 4.77 − crest.",
+        "(all three kinds of tensor); large and hollow: textbook laws. The line is 6.02 b + 4.77 − crest. " + STAND_IN,
         rows=rows, figure=figure,
         alt="Signal-to-noise ratio against crest factor. INT8's squares fall along a straight line; E2M5's circles fall slowly "
             "and cross it near 10 dB; E4M3's stay level lower down and meet INT8 near 21 dB. Laws and most layers overlap.")
@@ -179,24 +181,27 @@ def best_splits(rows: pd.DataFrame, laws: pd.DataFrame, widths: tuple[int, ...] 
     figure, axes = plt.subplots(1, len(widths), figsize=(9.6, 3.6))
     real = winners(rows, ["tensor", "index", "crest_db"], "abs_max_db")
     known = winners(abs_max(laws), ["distribution", "rule", "crest_db"], "analytic_db")
-    series = [(label, real[real["tensor"] == kind], marker, colour) for (kind, label), marker, colour in
-              zip(KINDS.items(), "^vD", OTHER_COLOURS[1:])] + [("textbook laws", known, "*", OTHER_COLOURS[0])]
+    series = [(label, real[real["tensor"] == kind], marker) for (kind, label), marker in zip(KINDS.items(), "^vD")]
+    series.append(("textbook laws", known, "*"))
     for axis, bits in zip(axes, widths):
-        for place, (label, points, marker, colour) in enumerate(series):
+        for place, (label, points, marker) in enumerate(series):
             mine = points[(points["bits"] == bits) & (points["crest_db"] < 30)]
-            axis.plot(mine["crest_db"], mine["exponent"] + 0.3 - 0.2 * place, marker, color=colour, label=label,
-                      linestyle="none", markersize=9 if points is known else 4, markeredgewidth=0)
+            law = points is known
+            axis.plot(mine["crest_db"], mine["exponent"] + 0.3 - 0.2 * place, marker, color=OTHER_COLOURS[0], label=label,
+                      linestyle="none", markersize=9 if law else 4, fillstyle="none" if law else "full", markeredgewidth=law)
         top = min(bits - 2, 3)
         axis.set_yticks(range(top + 1), [split_name(bits, e) for e in range(top + 1)])
+        for tick in axis.get_yticklabels():
+            tick.set_color(COLOURS[parse(tick.get_text()).kind])
         axis.set(title=f"{bits} bits", xlabel="crest factor (dB)", ylim=(-0.6, top + 0.6))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
     return Figure(
         "Which format wins, against the crest factor; abs-max scales. Flat tensors want even steps (an integer, or E1), most "
-        "others two exponent bits, the heaviest tails three.", rows=rows, figure=figure,
+        "others two exponent bits, the heaviest tails three. " + STAND_IN, rows=rows, figure=figure,
         alt="Three panels for 4, 6 and 8 bits. Below a crest factor of about 10 dB markers lie on the rows of the integer and "
             "of one exponent bit, then on the row with two exponent bits, and in the wider formats beyond 21 dB on three. "
-            "Stars of textbook laws do the same.")
+            "Hollow stars of textbook laws do the same.")
 
 
 @exhibit
@@ -217,7 +222,7 @@ def layer_maps(rows: pd.DataFrame, bits: int = 8) -> Figure:
     axes[-1].set_xlabel("layer, from the image to the logits")
     figure.colorbar(image, ax=axes, label="dB behind the best", shrink=0.7)
     return Figure(
-        f"All {bits}-bit formats in every layer of EfficientNet-Lite0, abs-max scales; the marker is the winner.",
+        f"All {bits}-bit formats in every layer, abs-max scales; the marker is the winner. {STAND_IN}",
         rows=shown, figure=figure,
         alt="Three maps of formats against layers. For weights with a scale per channel and for inputs the winner is mostly "
             "the format with two exponent bits, at times the one with even steps; for weights with one scale it alternates "
@@ -237,9 +242,9 @@ def table(rows: pd.DataFrame) -> Table:
             cells = {f"{bits} bits": f"{line['format']} +{line['lead']:.1f} ({near.get((kind, line['format']), 0)})"
                      for bits, line in best.loc[kind].iterrows()}
             lines.append({"tensor": label, "scale from": rule} | cells)
-    return Table(f"The format with the highest median SQNR over the {rows['index'].nunique()} layers of EfficientNet-Lite0, by "
-                 f"how many dB it leads the runner-up, and (in brackets) in how many layers it wins or is less than {TIE} dB "
-                 "behind.", rows=rows, frame=pd.DataFrame(lines))
+    return Table(f"The format with the highest median SQNR over the {rows['index'].nunique()} layers, by how many dB it leads "
+                 f"the runner-up, and (in brackets) in how many layers it wins or is less than {TIE} dB behind. {STAND_IN}",
+                 rows=rows, frame=pd.DataFrame(lines))
 
 
 @exhibit
@@ -257,7 +262,7 @@ def unsigned_table(rows: pd.DataFrame) -> Table:
                       "its SQNR": minifloats.max(), "UINT": medians.loc[f"INT{bits}", "unsigned_db"]})
     frame = pd.DataFrame(lines)
     return Table(f"Median SQNR (dB) over the {len(layers)} layers whose input is never negative, because it comes from a "
-                 "ReLU6; abs-max scales.", rows=shown, frame=frame,
+                 f"ReLU6; abs-max scales. {STAND_IN}", rows=shown, frame=frame,
                  formats={c: "{:.1f}" for c in ("INT", "its SQNR", "UINT")})
 
 
@@ -270,5 +275,5 @@ def forecast_table(rows: pd.DataFrame, laws: pd.DataFrame) -> Table:
     frame = pd.DataFrame([{"tensor": label} | {f"{bits} bits": f"{share[kind, bits]:.0f} % ({cost[kind, bits]:.1f})"
                                                for bits in sorted(found["bits"].unique())} for kind, label in KINDS.items()])
     return Table(f"Take the law whose crest factor is nearest and use its best format. In how many layers that is right, "
-                 f"within {TIE} dB of the layer's own best, and (in brackets) the dB it costs on average.",
+                 f"within {TIE} dB of the layer's own best, and (in brackets) the dB it costs on average. {STAND_IN}",
                  rows=rows, frame=frame)
