@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from repro import accumulators
-from repro.formats import catalogue, parse
+from repro.formats import Integer, catalogue, parse
 
 pytestmark = pytest.mark.skipif(not book_checks.executable(), reason="no Chromium is installed: the page is not opened")
 
@@ -108,9 +108,42 @@ def test_the_address_can_change_while_the_page_is_open(visit):
     page.wait_for_function("Explorer.format.name === 'INT6'")
     page.get_by_role("link", name="The accumulator").first.click()
     assert fragment(page) == "#the-accumulator" and page.get_by_role("status").first.text_content().startswith("INT6")
-    page.evaluate("location.hash = '#E9M9'")
-    page.wait_for_function("location.hash === '#INT6'")
-    assert page.get_by_role("status").first.text_content().startswith("E9M9 is not on offer here. INT6")
+    for unknown in ("E9M9", "UINT4", "INT8N", "INT100", "E4M3FN", "BF16"):
+        page.evaluate("name => { location.hash = name; }", unknown)
+        page.wait_for_function("location.hash === '#INT6'")
+        assert page.get_by_role("status").first.text_content().startswith(f"{unknown} is not on offer here. INT6: ")
+    page = visit("#UINT4")
+    assert fragment(page) == "#E4M3"
+    assert page.get_by_role("status").first.text_content().startswith("UINT4 is not on offer here. E4M3: ")
+
+
+def test_the_status_line_and_the_summary_name_the_largest_value(visit):
+    page = visit()
+    for fmt in catalogue():
+        page.get_by_label("Format", exact=True).select_option(fmt.name)
+        status = page.get_by_role("status").first.text_content()
+        assert plain(re.search(r" up to (.*)\.$", status)[1]) == fmt.max
+        assert plain(facts(page)["largest"].split(" = ")[-1]) == fmt.max
+
+
+@pytest.mark.parametrize("name", ["E4M3", "E3M0", "E2M1B-3", "E1M3", "INT8", "INT3"])
+def test_the_sentence_below_the_curve_is_true(visit, name):
+    fmt = parse(name)
+    words = visit(f"#{name}").locator("#explorer-curve-words").text_content()
+    start, bound = re.match(rf"From (.*) to its largest value, {name} is off by at most (.*) %\.", words).groups()
+    start, bound = plain(start.split(" = ")[-1].split(" ≈ ")[-1]), plain(bound) / 100
+
+    def worst(other, scale, lo):
+        x = np.linspace(lo, fmt.max, 200_001)
+        return (np.abs(x - other.round(x / scale) * scale) / x).max()
+
+    assert worst(fmt, 1, start) == pytest.approx(bound, rel=5e-3)
+    if fmt.kind == "minifloat":
+        beside = Integer(fmt.bits)
+        scale = fmt.max / beside.max
+        again = re.search(rf"{beside.name} keeps to that only from about (.*) upwards\.$", words)
+        threshold = plain(again[1])
+        assert worst(beside, scale, 1.001 * threshold) <= 1.005 * bound < worst(beside, scale, 0.98 * threshold)
 
 
 def test_a_page_opened_from_the_disk_works(browser, explorer_book):
@@ -206,55 +239,6 @@ def test_accumulator_widths(visit):
         assert "whole number" in page.locator("#explorer-widths").text_content()
 
 
-# ---- The drill -------------------------------------------------------------------------------------------------------------
-
-def solution(question: str):
-    """The answer, as text, and one that is wrong; from the package."""
-    if match := re.fullmatch(r"Which number is the (\S+) code ([01 ]+)\?", question):
-        value = float(parse(match[1]).decode(int(match[2].replace(" ", ""), 2)))
-        return repr(value), repr(2 * value)
-    if match := re.fullmatch(r"Which (\S+) code does (.*) get\?", question):
-        fmt = parse(match[1])
-        code = int(fmt.encode(plain(match[2])))
-        return f"{code:0{fmt.bits}b}", f"{code ^ 1:0{fmt.bits}b}"
-    match = re.fullmatch(r"How many bits hold every sum of (\d+) products of (\S+) with itself, exactly\?", question)
-    width = accumulators.exact_width(parse(match[2]), parse(match[2]), int(match[1]))
-    return str(width), str(width - 1)
-
-
-@pytest.mark.parametrize("name", ["E4M3", "INT5"])
-@pytest.mark.parametrize("kind", ["decode", "encode", "accumulator"])
-def test_drill_tells_right_from_wrong(visit, name, kind):
-    page = visit(f"#{name}")
-    drill = page.locator("#explorer-drill")
-    drill.get_by_label(kind).check()
-    answer, feedback = drill.get_by_label("Your answer"), drill.get_by_role("status")
-    for number in range(1, 5):
-        right, wrong = solution(page.locator("#drill-question").text_content())
-        answer.fill("?")
-        answer.press("Enter")
-        assert feedback.text_content().startswith("Not an answer yet.") and answer.get_attribute("aria-invalid") == "true"
-        if number % 2:
-            answer.fill(wrong)
-            answer.press("Enter")
-            assert feedback.text_content().startswith("✗ Not yet: ")
-        answer.fill(right)
-        answer.press("Enter")
-        assert feedback.text_content() == f"✓ Right. {number // 2} of {number} right at the first try."
-        steps = page.locator("#drill-worked li")
-        assert not steps.first.is_visible()
-        page.locator("#drill-worked summary").press("Enter")
-        assert steps.last.is_visible()
-        drill.get_by_role("button", name="Another question").press("Enter")
-        assert answer.evaluate("field => field === document.activeElement") and answer.input_value() == ""
-
-
-def test_drill_follows_the_format(visit):
-    page = visit("#E4M3")
-    page.get_by_label("Format", exact=True).select_option("E2M3")
-    assert "E2M3" in page.locator("#drill-question").text_content()
-
-
 # ---- For everybody -----------------------------------------------------------------------------------------------------
 
 def test_the_built_page_is_sound(browser, explorer_book, tmp_path):
@@ -327,6 +311,12 @@ def test_contrast(visit, theme):
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     found = page.evaluate(CONTRAST)
     assert 4.5 <= found["text"] < 99 and 3 <= found["ink"] < 99, found
+
+
+def test_the_output_is_dark_on_a_dark_page(visit):
+    output = visit(color_scheme="dark").locator(".cell_output .text_html:has(#explorer-data)")
+    assert output.evaluate("e => getComputedStyle(e).backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert output.evaluate("e => getComputedStyle(e).color === getComputedStyle(e.parentElement).color")
 
 
 def test_without_scripts_the_page_points_at_the_tables(visit):

@@ -119,3 +119,30 @@ def test_numbers_that_people_type(visit):
     page = visit()
     for text, value in TYPED.items():
         assert page.evaluate("text => Notation.readNumber(text)", text) == value, text
+
+
+TIES = {
+    ("E2M1", 5.0): "It goes to the even code: 0 11 0, the value 4.",
+    ("E2M1", -0.75): "It goes to the even code: 1 01 0, the value −1.",
+    ("E4M3", 2.0**-10): "It goes to the even code: 0 0000 000, the value 0.",
+    ("E4M0", 3.0): "It goes to the even code: 0 1000, the value 2.",
+    ("E4M0", 6.0): "It goes to the even code: 0 1010, the value 8.",
+    ("INT8", 2.5): "It goes to the even integer: 2.",
+    ("INT8", -128.5): "It goes to the even integer: −128.",
+    ("E2M1", -7.0): "between the last value, −6, and −8, which the format lacks: it saturates at −6.",
+    ("E3M0", 24.0): "between the last value, 16, and 32, which the format lacks: it saturates at 16.",
+    ("INT8", 127.5): "between the last value, 127, and 128, which the format lacks: it saturates at 127.",
+}
+BEYOND = [("E2M1", 10.0), ("INT8", 200.5), ("INT2", 2.5), ("E3M0", 48.0)]
+
+
+@needs_browser
+def test_ties_in_words(visit):
+    steps = "([name, x]) => Notation.roundingSteps(Codec.parse(name), x)"
+    page = visit()
+    for (name, x), words in TIES.items():
+        lines = [line for line in page.evaluate(steps, [name, x]) if "tie" in line]
+        assert len(lines) == 1 and lines[0].startswith("That is a tie") and lines[0].endswith(words), (name, x, lines)
+    for name, x in BEYOND:
+        first, last = page.evaluate(steps, [name, x])
+        assert first.startswith("That is beyond the end of the format: it saturates at ") and last.startswith("The code is ")

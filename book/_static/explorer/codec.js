@@ -1,5 +1,5 @@
 /* Number formats in the browser: the codec of repro/formats and the exact width of repro/accumulators.py, and no page.
-   tests/book/test_explorer.py proves both equal, code by code. */
+   tests/book/test_explorer_codec.py proves both equal, code by code. */
 "use strict";
 
 const Codec = (() => {

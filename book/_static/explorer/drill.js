@@ -7,11 +7,28 @@ const Drill = (() => {
   const find = id => document.getElementById(`drill-${id}`);
   const draw = n => Math.floor(Math.random() * n);
   const LENGTHS = [1, 2, 9, 64, 576, 1000, 3072, 4608];
-  const CLOSE = 1e-4; // decimals of long values may be cut off
+  const close = (answer, value) => Math.abs(answer - value) <= 1e-4 * Math.abs(value); // digits may be cut off
+  const EDGES = 1 / 4; // the share of encode questions that are ties or saturate
 
   let question;
   let answered = false;
   let [right, asked] = [0, 0];
+
+  /** A number of at most eight digits that does not round to zero; with probability EDGES a tie or one that saturates. */
+  function numberToEncode(fmt) {
+    const values = Codec.codesAscending(fmt).map(code => fmt.decode(code));
+    const edge = Math.random() < EDGES;
+    const digits = (x, n) => Number(x.toPrecision(n));
+    for (;;) {
+      const i = 1 + draw(values.length - 1);
+      const plain = digits(values[i] * (0.8 + 0.4 * Math.random()), 3);
+      const beyond = digits(Math.sign(values[i]) * fmt.max * (1 + Math.random()), 3);
+      const between = (values[i - 1] + values[i]) / 2;
+      const x = edge ? [beyond, between][draw(2)] : plain;
+      const { tie, saturates, value } = fmt.rounding(x);
+      if (value !== 0 && (tie || saturates) === edge && digits(x, 8) === x) return x;
+    }
+  }
 
   /** A kind of question: what it asks, how an answer is read (null when it cannot be), judged and solved. */
   const QUESTIONS = {
@@ -24,23 +41,25 @@ const Drill = (() => {
         hint: "Such as 0.75, -3/4 or 3*2^-9; four digits are enough.",
         read: Notation.readNumber,
         judge(answer) {
-          if (Math.abs(answer - value) <= CLOSE * Math.abs(value)) return "";
-          if (Math.abs(answer + value) <= CLOSE * Math.abs(value)) return "the sign is the other one.";
+          if (close(answer, value)) return "";
+          if (close(answer, -value)) return "the sign is the other one.";
           if (fmt.kind === "integer") return `the first bit counts for −${Notation.power(fmt.bits - 1)}, the others are plain.`;
-          const power = Math.log2(Math.abs(answer / value));
-          return power % 1 === 0 ? `you are off by a factor of ${Notation.power(power)}: look at the exponent and the bias.`
-                                 : "look at the mantissa, and at the leading one.";
+          if (answer * value < 0) return "the sign is the other one, and the size is not right either.";
+          const { exponent } = fmt.fields(code);
+          const leading = Math.sign(value) * 2 ** (Math.max(exponent, 1) - fmt.bias);
+          if (close(answer, exponent > 0 ? value - leading : value + leading)) return "look at the leading one.";
+          const power = Math.log2(answer / value);
+          if (power % 1 === 0) return `you are off by a factor of ${Notation.power(power)}: look at the exponent and the bias.`;
+          const samePower = Codec.exponentOf(Math.abs(answer)) === Codec.exponentOf(Math.abs(value));
+          if (!samePower) return "the power of two is another: look at the exponent and the bias.";
+          return fmt.mantissaBits ? "look at the mantissa." : "without mantissa bits, the value is a power of two.";
         },
         worked: Notation.decodeSteps(fmt, code),
       };
     },
 
     encode(fmt) {
-      let x = 0;
-      while (fmt.round(x) === 0) {
-        const near = fmt.decode(draw(2 ** fmt.bits));
-        x = Number((near * (0.8 + 0.4 * Math.random())).toPrecision(3));
-      }
+      const x = numberToEncode(fmt);
       const code = fmt.encode(x);
       return {
         ask: `Which ${fmt.name} code does ${number(x)} get?`,
@@ -62,7 +81,10 @@ const Drill = (() => {
       return {
         ask: `How many bits hold every sum of ${k} products of ${fmt.name} with itself, exactly?`,
         hint: "A whole number of bits, the sign included.",
-        read: text => (/^\s*\d{1,4}\s*$/.test(text) ? Number(text) : null),
+        read: text => {
+          const width = /^\s*(\d{1,4})\s*(?:bits?)?\s*$/i.exec(text);
+          return width && Number(width[1]);
+        },
         judge(answer) {
           if (answer === width) return "";
           return answer < width ? "the largest sum would overflow." : "fewer bits are enough.";

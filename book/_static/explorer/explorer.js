@@ -11,6 +11,8 @@ const Explorer = (() => {
   const presets = data.formats.map(({ kind, bits, exponentBits, mantissaBits, bias }) => (kind === "integer"
     ? new Codec.Integer(bits) : new Codec.Minifloat(exponentBits, mantissaBits, bias)));
   const within = ([lo, hi], n) => lo <= n && n <= hi;
+  const LIKE_A_FORMAT = /^(?:U?INT|E|B?FP?|TF)\d/i; // E9M9, UINT4, FP8, BF16: a wish for a format, whether it is known or not
+  const LARGEST_DIGITS = 10; // enough to show the largest value of every format with its usual bias in full
   const clamp = ([lo, hi], n) => Math.min(Math.max(n, lo), hi);
 
   let fmt; // the format on show
@@ -35,7 +37,7 @@ const Explorer = (() => {
     if (location.hash !== `#${fmt.name}`) history.replaceState(null, "", `#${fmt.name}`);
     showControls();
     find("status").textContent = `${note}${fmt.name}: ${fmt.bits} bits, ${Codec.summary(fmt).values} values `
-      + `up to ${number(fmt.max, 4)}.`;
+      + `up to ${number(fmt.max, LARGEST_DIGITS)}.`;
     showSummary();
     makeFields();
     makeTable();
@@ -51,7 +53,8 @@ const Explorer = (() => {
     const name = location.hash.slice(1);
     const candidate = Codec.parse(name);
     if (candidate && offered(candidate)) choose(candidate);
-    else if (candidate || !fmt) choose(fmt ?? Codec.parse(data.start), candidate ? `${name} is not on offer here. ` : "");
+    else if (LIKE_A_FORMAT.test(name)) choose(fmt ?? Codec.parse(data.start), `${name} is not on offer here. `);
+    else if (!fmt) choose(Codec.parse(data.start));
   }
 
   function showControls() {
@@ -114,7 +117,7 @@ const Explorer = (() => {
       ["bits", facts.bits],
       minifloat && ["bias", number(fmt.bias)],
       ["different values", facts.values],
-      ["largest", withPower(facts.largest)],
+      ["largest", withPower(facts.largest, LARGEST_DIGITS)],
       minifloat ? ["smallest normal", withPower(fmt.minNormal)] : ["most negative", number(fmt.min)],
       minifloat ? ["smallest subnormal", fmt.mantissaBits ? withPower(facts.step) : "none"] : ["step", number(facts.step)],
       ["range", `${facts.binades.toFixed(1)} binades`],
@@ -151,13 +154,13 @@ const Explorer = (() => {
   function curveWords(other) {
     const curve = Codec.errorCurve(fmt);
     if (curve.length === 1) return `${fmt.name} has a single positive value.`;
-    const from = fmt.kind === "minifloat" ? fmt.minNormal : fmt.max / 2;
+    const from = fmt.kind === "minifloat" ? fmt.minNormal : 2 ** (fmt.bits - 2);
     const bound = Math.max(...curve.filter(p => p.magnitude > from).map(p => p.error));
-    const words = `From ${number(from, 4)} upwards, ${fmt.name} is off by at most ${percent(bound)}.`;
+    const words = `From ${withPower(from)} to its largest value, ${fmt.name} is off by at most ${percent(bound)}.`;
     if (!other) return words;
-    const holds = Codec.errorCurve(other).find(p => p.error <= bound);
-    if (!holds) return `${words} ${other.name} is nowhere as close.`;
-    return `${words} ${other.name} keeps to that only from ${number((holds.magnitude * fmt.max) / other.max, 4)} upwards.`;
+    const steps = Codec.errorCurve(other).findIndex(p => p.error <= bound); // the half-way point below is the last too far off
+    const threshold = (steps / (1 + bound)) * (fmt.max / other.max);
+    return `${words} ${other.name} keeps to that only from about ${number(threshold, 4)} upwards.`;
   }
 
   function showCurve() {

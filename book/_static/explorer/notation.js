@@ -22,9 +22,9 @@ const Notation = (() => {
   }
 
   /** A number, and the power of two that it is when its digits do not show it. */
-  function withPower(x) {
+  function withPower(x, digits = 8) {
     const n = Codec.exponentOf(x);
-    if (x !== 2 ** n || (n >= -1 && n <= 6)) return number(x);
+    if (x !== 2 ** n || (n >= -1 && n <= 6)) return number(x, digits);
     return `${power(n)} ${Number(x.toPrecision(4)) === x ? "=" : "≈"} ${number(x, 4)}`;
   }
 
@@ -101,19 +101,26 @@ const Notation = (() => {
   function roundingSteps(fmt, x) {
     const { exponent, step, scaled, significand, saturates, tie, code, value } = fmt.rounding(x);
     const steps = [];
-    const outside = Math.abs(x) >= 2 * fmt.max;
-    if (fmt.kind === "minifloat" && !outside) {
+    const minifloat = fmt.kind === "minifloat";
+    const past = tie && saturates && 2 * Math.abs(x - value) === step; // half-way to the first number the format lacks
+    const outside = minifloat ? exponent > Codec.exponentOf(fmt.max) : saturates && !past;
+    if (minifloat && !outside) {
       const lowest = exponent === 1 - fmt.bias && Math.abs(x) < fmt.minNormal;
       steps.push(lowest ? `|x| is below the smallest normal value, ${withPower(fmt.minNormal)}: the power stays there.`
                         : `|x| lies between ${power(exponent)} and ${power(exponent + 1)}.`);
       steps.push(`Values there are ${withPower(step)} apart: |x| is ${number(scaled)} steps.`);
     }
-    const whole = fmt.kind === "integer" ? "integer" : "number of steps";
-    if (!outside) {
-      steps.push(tie ? `That is a tie. It goes to the even code: ${number(significand)}.`
-                     : `The nearest whole ${whole} is ${number(significand)}.`);
+    if (past) {
+      steps.push(`That is a tie between the last value, ${number(value)}, and ${number(2 * x - value)}, `
+        + `which the format lacks: it saturates at ${number(value)}.`);
+    } else {
+      const even = minifloat ? `code: ${bits(fmt, code)}, the value ${number(value)}` : `integer: ${number(significand)}`;
+      if (!outside) {
+        steps.push(tie ? `That is a tie. It goes to the even ${even}.`
+                       : `The nearest ${minifloat ? "whole number of steps" : "integer"} is ${number(significand)}.`);
+      }
+      if (saturates) steps.push(`That is beyond the end of the format: it saturates at ${number(value)}.`);
     }
-    if (saturates) steps.push(`That is beyond the end of the format: it saturates at ${number(value)}.`);
     steps.push(`The code is ${bits(fmt, code)}, the value ${number(value)}.`);
     return steps;
   }
