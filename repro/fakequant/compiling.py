@@ -2,7 +2,8 @@
 
 Compiling takes seconds (tens of them the first time on a machine), so it waits until this process has rounded PATIENCE
 elements eagerly: whoever stops early never pays. `compile_now` is for those who know that they will go on. Where compiling
-fails (no C++ compiler, say) everything stays eager, with one warning.
+fails (no C++ compiler, or one that torch calls wrongly because a folder's name has a space) everything stays eager, with one
+warning.
 """
 
 import contextlib
