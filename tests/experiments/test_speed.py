@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from repro import runner, store
+from repro.cli import main
 from repro.experiments import NAMES, bit_tricks, experiment, fakequant_speed, network_speed, timing
 from repro.fakequant import fake_quantize
 from repro.formats import Minifloat, catalogue, parse
@@ -64,9 +65,12 @@ def test_exhibits_say_what_the_rows_say():
     assert "Brevitas" in fakequant_speed.picture(frame).alt
 
 
-def test_benchmarks_are_neither_live_nor_verified():
-    marked = {name for name in NAMES if experiment(name).benchmark}
-    assert marked == {"fakequant_speed", "network_speed"}
+def test_benchmarks_are_no_part_of_a_live_run(monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(runner, "run", lambda spec, *arguments: ran.append(spec.name))
+    main(["run", "--live", "--results", str(tmp_path)])
+    assert {"fakequant_speed", "network_speed"} == {name for name in NAMES if experiment(name).benchmark}
+    assert set(ran) == {name for name in NAMES if not experiment(name).benchmark and not experiment(name).needs}
 
 
 def test_the_rounding_trick_equals_the_codec():
