@@ -4,10 +4,14 @@ A MAC is a register and a next-state function: (a, b, clear, acc) -> acc at the 
 run is right when it starts from the exact sum so far, then the whole run is right, by induction from the cleared
 register. So no edge has to wait for the one before it: all are evaluated at once, as bit planes (hw.netlist), each
 from the exact sum before it and compared with the exact sum after it. The sums come from the formats' decode.
+
+With a pipeline register the function has two edges: the first loads the product, the second adds it while other operands
+already wait at the ports. Both are evaluated, the second with the operands of another edge.
 """
 
 import random
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -59,23 +63,26 @@ def exhaustive(netlist: Netlist, mac: Mac) -> Check:
     5. Every operand pair, from register values spread over all of its 2**P (pseudo-random, always the same ones):
        the first four runs leave many upper bits in step with each other, and a fault there could hide.
 
-    Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc.
+    Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc without
+    being a pipeline.
     """
     require_exhaustible(mac)
-    if {cell.pins["Q"][0] for cell in netlist.registers} != set(netlist.ports["acc"]):
+    registers = {cell.pins["Q"][0] for cell in netlist.registers}
+    if not registers >= set(netlist.ports["acc"]) or not mac.pipeline and len(registers) > mac.acc_bits:
         raise BadInput(f"{netlist.name}: its flip-flops are not exactly the bits of acc")
     products = _products(mac)
-    everything = _every_pair(products)
+    everything = _run(mac, list(range(len(products))), products)
     cleared = replace(everything, after=[0] * len(products), clear=True)
-    held = [_hold(pair, mac.k, products) for pair in _extreme_pairs(mac, products)]
-    runs = [everything, cleared, *held, _spread(mac.acc_bits, products)]
+    extremes = _extreme_pairs(mac, products)
+    held = [_run(mac, [pair] * mac.k, products) for pair in extremes]
+    runs = [everything, cleared, *held, _spread(mac, products)]
     wrong = _wrong_edges(netlist, mac, runs)
     limit = 2 ** (mac.acc_bits - 1)
     return Check(
         pairs=len(products),
         steps=sum(len(run.pairs) for run in runs),
         mismatches=wrong.bit_count(),
-        overflows=sum(not -limit <= total < limit for run in held for total in run.after),
+        overflows=sum(not -limit <= products[pair] * step < limit for pair in extremes for step in range(1, mac.k + 1)),
         first=_describe(mac, runs, (wrong & -wrong).bit_length() - 1) if wrong else None,
     )
 
@@ -105,21 +112,23 @@ def _products(mac: Mac) -> list[int]:
     return [x * y for x in _units(mac.a) for y in of_b]
 
 
-def _every_pair(products: list[int]) -> _Edges:
-    sums = list(accumulate(products))
-    return _Edges(list(range(len(products))), [0, *sums[:-1]], sums)
+def _next(mac: Mac, before: int, product: int) -> int:
+    """The exact sum, or the nearest that a saturating register can hold. Wrapping is left to the comparison modulo 2**P."""
+    limit = 2 ** (mac.acc_bits - 1)
+    return min(max(before + product, -limit), limit - 1) if mac.saturate else before + product
 
 
-def _hold(pair: int, k: int, products: list[int]) -> _Edges:
-    sums = [products[pair] * step for step in range(k + 1)]
-    return _Edges([pair] * k, sums[:-1], sums[1:])
+def _run(mac: Mac, pairs: list[int], products: list[int]) -> _Edges:
+    """One running sum over the pairs, from zero."""
+    sums = list(accumulate((products[pair] for pair in pairs), partial(_next, mac), initial=0))
+    return _Edges(pairs, sums[:-1], sums[1:])
 
 
-def _spread(acc_bits: int, products: list[int]) -> _Edges:
+def _spread(mac: Mac, products: list[int]) -> _Edges:
     rng = random.Random(0)
     pairs = list(range(len(products))) * max(1, SPREAD // len(products))
-    before = [rng.getrandbits(acc_bits) for _ in pairs]
-    return _Edges(pairs, before, [old + products[pair] for old, pair in zip(before, pairs)])
+    before = [rng.getrandbits(mac.acc_bits) - 2 ** (mac.acc_bits - 1) for _ in pairs]
+    return _Edges(pairs, before, [_next(mac, old, products[pair]) for old, pair in zip(before, pairs)])
 
 
 def _wrong_edges(netlist: Netlist, mac: Mac, runs: list[_Edges]) -> int:
@@ -130,9 +139,14 @@ def _wrong_edges(netlist: Netlist, mac: Mac, runs: list[_Edges]) -> int:
     pairs = planes("pairs", mac.a.bits + mac.b.bits)
     cases = sum(len(run.pairs) for run in runs)
     clear = to_planes([int(run.clear) for run in runs for _ in run.pairs], 1)
-    ports = {"a": pairs[mac.b.bits:], "b": pairs[:mac.b.bits], "clear": clear, "acc": planes("before", mac.acc_bits)}
+    before = dict(zip(netlist.ports["acc"], planes("before", mac.acc_bits), strict=True))
+    ports = {"a": pairs[mac.b.bits:], "b": pairs[:mac.b.bits], "clear": clear, "clk": [0]}
     values = {wire: plane for port, bits in ports.items() for wire, plane in zip(netlist.ports[port], bits, strict=True)}
-    after = netlist.next_state(cases, values | {netlist.ports["clk"][0]: 0})
+    pipeline = dict.fromkeys((cell.pins["Q"][0] for cell in netlist.registers if cell.pins["Q"][0] not in before), 0)
+    after = netlist.next_state(cases, values | pipeline | before)
+    if mac.pipeline:
+        others = {wire: plane >> 1 | (plane & 1) << cases - 1 for wire, plane in values.items()}
+        after = netlist.next_state(cases, others | after | before)
     wrong = 0
     for wire, expected in zip(netlist.ports["acc"], planes("after", mac.acc_bits), strict=True):
         wrong |= after[wire] ^ expected

@@ -5,6 +5,7 @@ operation on planes of 65,536 bits then simulates 65,536 cases. Cells behave as 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 from repro.errors import BadInput
@@ -68,26 +69,62 @@ class Netlist:
         """The flip-flops."""
         return tuple(cell for cell in self.cells if cell.kind in _REGISTERS)
 
+    @cached_property
+    def order(self) -> tuple[Cell, ...]:
+        """The cells without a clock, each after those whose outputs it reads; worked out once.
+
+        Raises BadInput when the logic has a loop.
+        """
+        driver = {wire: cell for cell in self.cells if cell.kind not in _REGISTERS for wire in cell.outputs}
+        graph = {id(cell): {id(driver[w]) for w in cell.inputs if w in driver and driver[w] is not cell}
+                 for cell in driver.values()}
+        by_id = {id(cell): cell for cell in driver.values()}
+        try:
+            return tuple(by_id[key] for key in TopologicalSorter(graph).static_order())
+        except CycleError:
+            raise BadInput(f"{self.name}: its logic has a combinational loop") from None
+
+    @cached_property
+    def depth(self) -> int:
+        """LUTs on the longest path from a port or register to a port or register; steps of a carry chain are not counted.
+
+        Raises BadInput when the logic has a loop.
+        """
+        levels: dict = {}
+        for cell in self.order:
+            level = max((levels.get(wire, 0) for wire in cell.inputs), default=0) + cell.kind.startswith(("LUT", "INV"))
+            levels.update(dict.fromkeys(cell.outputs, level))
+        return max(levels.values(), default=0)
+
     def next_state(self, cases: int, values: dict) -> dict:
         """One clock edge: wire -> plane for the Q wire of every flip-flop after it.
 
         ``cases`` is the number of test cases; ``values`` maps every input wire and every Q wire to its plane before
         the edge. Raises BadInput when a wire has no value or the logic has a loop.
         """
+        planes, ones = self._settle(cases, values), (1 << cases) - 1
+        return {cell.pins["Q"][0]: _register(cell, planes, ones) for cell in self.registers}
+
+    def outputs(self, cases: int, values: dict) -> dict[str, list[int]]:
+        """Port name -> its planes, least significant first, with these values at the inputs and registers.
+
+        Arguments and errors as for :meth:`next_state`.
+        """
+        planes = self._settle(cases, values)
+        return {port: [planes[wire] for wire in wires] for port, wires in self.ports.items()}
+
+    def _settle(self, cases: int, values: dict) -> dict:
+        """Every wire's plane once the logic has settled."""
         ones = (1 << cases) - 1
         planes = {**values, "0": 0, "1": ones}
-        order = {wire: cell for cell in self.cells if cell.kind not in _REGISTERS for wire in cell.outputs}
-        graph = {id(cell): {id(order[w]) for w in cell.inputs if w in order and order[w] is not cell}
-                 for cell in order.values()}
-        by_id = {id(cell): cell for cell in order.values()}
         try:
-            for key in TopologicalSorter(graph).static_order():
-                planes.update(_evaluate(by_id[key], planes, ones))
-            return {cell.pins["Q"][0]: _register(cell, planes, ones) for cell in self.registers}
-        except CycleError:
-            raise BadInput(f"{self.name}: its logic has a combinational loop") from None
+            for cell in self.order:
+                planes.update(_evaluate(cell, planes, ones))
+            for cell in self.registers:
+                planes[cell.pins["D"][0]], planes[cell.pins["Q"][0]]
         except KeyError as missing:
             raise BadInput(f"{self.name}: wire {missing} has no value: give one for every input and register") from None
+        return planes
 
 
 def _evaluate(cell: Cell, planes: dict, ones: int) -> dict:

@@ -1,44 +1,70 @@
-"""Synthesis to 6-input LUTs with Yosys: many MACs in one run, counts and netlist from the same mapped design.
+"""Synthesis to 6-input LUTs with Yosys: many designs in one run, counts and netlist from the same mapped design.
 
 Counts are what Yosys maps, before place and route: LUT1 to LUT6 and INV each count as one LUT, though a slice can
 pack two small ones into one site. They compare formats with each other under one mapping, not with Vivado's reports.
+
+A *design* is a frozen object with ``name``, ``modules`` (files of hw/rtl that it needs) and ``top(name)`` (Verilog of
+its top module): `hw.generate.Mac` and its like.
 """
 
 import json
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from typing import Protocol
 
-from hw.generate import Mac, rtl
+from hw import yosys
+from hw.generate import rtl
 from hw.netlist import Netlist
 from repro import paths
 from repro.errors import BadInput
 
 YOSYS_DEFAULT = "yosys-default"
-"""Yosys chooses how to multiply."""
+"""`synth_xilinx` as it comes, without DSP blocks: Yosys chooses how to multiply, and its mapper weighs a LUT by its size."""
 CARRY_ROWS = "carry-rows"
-"""hw/techmap/carry_rows.v multiplies, on one carry chain per bit of b."""
-MAPPINGS = (YOSYS_DEFAULT, CARRY_ROWS)
+"""The same, but hw/techmap/carry_rows.v multiplies, on one carry chain per bit of b."""
+UNIT_COST = "unit-cost"
+"""The same as the default, but the mapper counts what we count, one for each LUT whatever its size; it ignores delay and
+does not restructure the logic first, since our RTL is written in LUTs already."""
+MAPPINGS = (YOSYS_DEFAULT, CARRY_ROWS, UNIT_COST)
+DSP_ALLOWED = "dsp-allowed"
+"""The default with DSP blocks. Their netlists are counted but not evaluated."""
 
-_FAMILY = "synth_xilinx -family xcup -nodsp -flatten -noiopad -noclkbuf -top bench"
-_RUN = "from pyosys import libyosys; libyosys.run_pass('script run.ys')"
+_FAMILY = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top bench"
+_MOST = 48
 _LUTS = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV")
+_UNIT_COST = [
+    f"{_FAMILY} -nodsp -run begin:map_luts",
+    "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
+    "setattr -mod -set abc9_lut 2 =$__ABC9_LUT7",  # two LUT6 and a MUXF7
+    "setattr -mod -set abc9_lut 4 =$__ABC9_LUT8",
+    "scratchpad -set abc9.D 1000000",               # a target of a microsecond: every path has time
+    'scratchpad -set abc9.script "+&if {W} {D}; &mfs"',
+    f"{_FAMILY} -nodsp -run map_luts:",
+]
+
+
+class Design(Protocol):
+    """What can be synthesised."""
+
+    name: str
+    modules: tuple[str, ...]
+
+    def top(self, name: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Cells of one mapped MAC."""
+    """Cells of one mapped design."""
 
     luts_by_size: tuple[tuple[str, int], ...]
     """(cell name, how many) for LUT1 to LUT6 and INV."""
     ff: int
     carry4: int
     acc_bits: int
+    """Bits of the port acc."""
+    dsp: int = 0
+    depth: int = 0
+    """LUTs on the longest path between registers or ports; the steps of a carry chain are not counted. 0 with DSP blocks."""
 
     @property
     def lut(self) -> int:
@@ -48,68 +74,65 @@ class Counts:
 
 @dataclass(frozen=True)
 class Mapped:
-    """One MAC after synthesis under one mapping."""
+    """One design after synthesis under one mapping."""
 
-    mac: Mac
+    design: Design
     mapping: str
     counts: Counts
-    netlist: Netlist
+    netlist: Netlist | None
+    """None under dsp-allowed."""
 
 
-def synthesise(jobs: list[tuple[Mac, str]]) -> list[Mapped]:
-    """Map every (MAC, mapping name) in one Yosys run; results in the order of the jobs.
+def synthesise(jobs: list[tuple[Design, str]]) -> list[Mapped]:
+    """Map every (design, mapping name), many in one Yosys run; results in the order of the jobs.
 
-    Takes a few seconds and about one more per job. Works in a temporary folder and prints nothing. Raises BadInput for an unknown
-    mapping, when pyosys is not installed, or when Yosys refuses the design (with its own error line).
+    Takes a few seconds and about half a second per job. Works in a temporary folder and prints nothing. Raises BadInput
+    for an unknown mapping, when pyosys is not installed, or when Yosys refuses a design (with its own error line).
     """
     for _, mapping in jobs:
-        if mapping not in MAPPINGS:
-            raise BadInput(f"unknown mapping {mapping!r}: use {' or '.join(MAPPINGS)}")
-    names = [f"job{index}" for index in range(len(jobs))]
-    design = [rtl(module) for module in sorted({mac.module for mac, _ in jobs})]
-    design += [mac.top().replace(f"module {mac.name} ", f"module {name} ", 1) for name, (mac, _) in zip(names, jobs)]
-    # (* keep *) on unconnected instances lets one top hold any number of MACs; keep_hierarchy keeps them apart.
-    design += ["module bench;", *(f"(* keep *) {name} keep_{name} ();" for name in names), "endmodule"]
-    by_rows = [name for name, (_, mapping) in zip(names, jobs) if mapping == CARRY_ROWS]
-    modules = json.loads(_yosys("\n".join(design), _script(names, by_rows)))["modules"] if jobs else {}
-    mapped = []
-    for name, (mac, mapping) in zip(names, jobs):
-        netlist = Netlist.from_json(name, modules[name])
-        mapped.append(Mapped(mac, mapping, count(netlist), netlist))
-    return mapped
+        if mapping not in (*MAPPINGS, DSP_ALLOWED):
+            raise BadInput(f"unknown mapping {mapping!r}: use {', '.join(MAPPINGS)} or {DSP_ALLOWED}")
+    results: dict[int, Mapped] = {}
+    for mapping in dict.fromkeys(mapping for _, mapping in jobs):
+        chosen = [index for index, job in enumerate(jobs) if job[1] == mapping]
+        for index, module in zip(chosen, _modules([jobs[index][0] for index in chosen], mapping)):
+            netlist = None if mapping == DSP_ALLOWED else Netlist.from_json(jobs[index][0].name, module)
+            counts = count(netlist) if netlist else _count([cell["type"] for cell in module["cells"].values()], module["ports"])
+            results[index] = Mapped(jobs[index][0], mapping, counts, netlist)
+    return [results[index] for index in range(len(jobs))]
 
 
 def count(netlist: Netlist) -> Counts:
-    """Counts of a mapped netlist with the ports of the MAC contract."""
-    kinds = Counter(cell.kind for cell in netlist.cells)
+    """Counts of a mapped netlist with a port acc."""
+    return _count([cell.kind for cell in netlist.cells], netlist.ports, netlist.depth)
+
+
+def _count(cells: list[str], ports: dict, depth: int = 0) -> Counts:
+    kinds, acc = Counter(cells), ports["acc"]
     return Counts(luts_by_size=tuple((kind, kinds[kind]) for kind in _LUTS), ff=kinds["FDRE"] + kinds["FDSE"],
-                  carry4=kinds["CARRY4"], acc_bits=len(netlist.ports["acc"]))
+                  carry4=kinds["CARRY4"], acc_bits=len(acc["bits"] if isinstance(acc, dict) else acc),
+                  dsp=kinds["DSP48E2"], depth=depth)
 
 
-def _script(names: list[str], by_rows: list[str]) -> str:
-    """The Yosys script: our mapping of $mul for the modules in by_rows, then the same flow for all."""
-    lines = ["read_verilog macs.v", "hierarchy -check -top bench",
-             "setattr -mod -set keep_hierarchy 1 " + " ".join(names), "proc", "flatten"]
-    if by_rows:
-        lines += ["select " + " ".join(by_rows), "opt -full", "wreduce", "techmap -map carry_rows.v", "select -clear"]
-    return "\n".join([*lines, _FAMILY, "write_json mapped.json"])
+def _modules(designs: list[Design], mapping: str) -> list[dict]:
+    """The mapped modules of all designs. Some of Yosys' passes look at every pair of modules, so a run has not too many."""
+    return [module for start in range(0, len(designs), _MOST) for module in _map(designs[start:start + _MOST], mapping)]
 
 
-def _yosys(design: str, script: str) -> str:
-    """Run a script on a design (macs.v) and return what it wrote to mapped.json."""
-    if find_spec("pyosys") is None:
-        raise BadInput("synthesis needs Yosys and pyosys is not installed: pip install pyosys==0.70")
-    with tempfile.TemporaryDirectory(prefix="synthesis-") as name:
-        folder = Path(name)
-        shutil.copy(paths.TECHMAP / "carry_rows.v", folder)
-        (folder / "macs.v").write_text(design, encoding="utf-8")
-        (folder / "run.ys").write_text(script, encoding="utf-8")
-        # Yosys splits script lines at spaces and writes where it stands, so it stands in the folder and paths are
-        # relative. A process of its own keeps its log off the reader's terminal and its crashes out of our process.
-        done = subprocess.run([sys.executable, "-c", _RUN], cwd=folder, capture_output=True, text=True)
-        mapped = folder / "mapped.json"
-        if done.returncode or not mapped.exists():
-            lines = (done.stdout + done.stderr).splitlines()
-            reasons = [line.strip() for line in lines if "ERROR" in line] or lines[-1:] or ["no message"]
-            raise BadInput(f"Yosys could not synthesise the design: {reasons[0]}")
-        return mapped.read_text(encoding="utf-8")
+def _map(designs: list[Design], mapping: str) -> list[dict]:
+    """One Yosys run: the mapped modules, as write_json writes them, in the order of the designs."""
+    names = [f"job{index}" for index in range(len(designs))]
+    verilog = [rtl(module) for module in dict.fromkeys(module for design in designs for module in design.modules)]
+    verilog += [design.top(name) for name, design in zip(names, designs)]
+    # (* keep *) on unconnected instances lets one top hold any number of designs; keep_hierarchy keeps them apart.
+    verilog += ["module bench;", *(f"(* keep *) {name} keep_{name} ();" for name in names), "endmodule"]
+    script = ["read_verilog designs.v", "hierarchy -check -top bench",
+              "setattr -mod -set keep_hierarchy 1 " + " ".join(names), "proc", "flatten"]
+    files = {"designs.v": "\n".join(verilog)}
+    if mapping == CARRY_ROWS:
+        files["carry_rows.v"] = (paths.TECHMAP / "carry_rows.v").read_text(encoding="utf-8")
+        script += ["select " + " ".join(names), "opt -full", "wreduce", "techmap -map carry_rows.v", "select -clear"]
+    flow = _UNIT_COST if mapping == UNIT_COST else [_FAMILY + ("" if mapping == DSP_ALLOWED else " -nodsp")]
+    mapped = yosys.run([*script, *flow, "write_json mapped.json"], files, "mapped.json")
+    modules = json.loads(mapped)["modules"]
+    return [modules[name] for name in names]

@@ -1,4 +1,4 @@
-// Multiply-accumulate for two's-complement integers: acc <- acc + a * b.
+// Multiply-accumulate for integers: acc <- acc + a * b.
 //
 // The contract that every MAC in this folder keeps:
 //   clk    everything happens on its rising edge
@@ -9,29 +9,83 @@
 //   acc    the register: P bits, two's complement, wrapping modulo 2**P
 //
 // A dot product of length k is one cycle of clear and k cycles of operands; acc
-// holds the sum after the last. It never wraps when P is
-// repro.accumulators.exact_width(a, b, k).
+// holds the sum after the last (with PIPELINE one cycle later). It never wraps when
+// P is repro.accumulators.exact_width(a, b, k). P may even be narrower than the
+// product: the sum is then right modulo 2**P, which is all that A2Q asks for.
 
 module int_mac #(
-    parameter WA = 8,   // bits of a, sign included
-    parameter WB = 8,   // bits of b, sign included
-    parameter P = 28    // bits of the accumulator
+    parameter WA = 8,           // bits of a
+    parameter WB = 8,           // bits of b
+    parameter A_SIGNED = 1,     // 1: two's complement, 0: unsigned
+    parameter B_SIGNED = 1,
+    parameter P = 28,           // bits of the accumulator
+    parameter BOOTH = 0,        // 1: our multiplier; 0: the synthesiser's, which may be a DSP block
+    parameter PIPELINE = 0,     // 1: a register between multiplier and adder
+    parameter SATURATE = 0      // 1: stop at the largest and smallest number instead of wrapping
 ) (
-    input  wire                 clk,
-    input  wire                 clear,
-    input  wire signed [WA-1:0] a,
-    input  wire signed [WB-1:0] b,
-    output reg  signed [P-1:0]  acc
+    input  wire                clk,
+    input  wire                clear,
+    input  wire [WA-1:0]       a,
+    input  wire [WB-1:0]       b,
+    output reg  signed [P-1:0] acc
 );
 
-    // The product is exact: |a * b| <= 2**(WA+WB-2) fits WA+WB bits with its sign.
-    wire signed [WA+WB-1:0] product = a * b;
+    // 1. Multiply. The product is exact: WA+WB bits hold it, and one more makes that of two
+    //    unsigned numbers a positive signed one.
+    localparam W = (A_SIGNED || B_SIGNED) ? WA + WB : WA + WB + 1;
+    wire signed [W-1:0] product;
 
-    // Both operands are signed, so Verilog extends the product's sign to P bits.
-    always @(posedge clk)
-        if (clear)
-            acc <= 0;
-        else
-            acc <= acc + product;
+    generate
+        if (BOOTH) begin : ours
+            wire [WA+WB-1:0] exact;
+            booth_product #(.WA(WA), .WB(WB), .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED)) multiplier (
+                .a(a), .b(b), .product(exact)
+            );
+            assign product = exact;
+        end else if (A_SIGNED && B_SIGNED) begin : theirs
+            assign product = $signed(a) * $signed(b);
+        end else begin : theirs
+            assign product = $signed({A_SIGNED ? a[WA-1] : 1'b0, a}) * $signed({B_SIGNED ? b[WB-1] : 1'b0, b});
+        end
+    endgenerate
+
+    wire signed [W-1:0] addend;
+    wire dropped;
+
+    generate
+        if (PIPELINE) begin : registered
+            reg signed [W-1:0] product_before;
+            reg clear_before;
+            always @(posedge clk) begin
+                product_before <= product;
+                clear_before <= clear;
+            end
+            assign addend = product_before;
+            assign dropped = clear_before;
+        end else begin : direct
+            assign addend = product;
+            assign dropped = clear;
+        end
+    endgenerate
+
+    // 2. Accumulate. All operands are signed, so Verilog extends the product's sign.
+    generate
+        if (SATURATE) begin : saturating
+            localparam T = ((P > W) ? P : W) + 1;   // holds every sum
+            wire signed [T-1:0] total = acc + addend;
+            wire fits = &total[T-1:P-1] || ~|total[T-1:P-1];
+            always @(posedge clk)
+                if (dropped)
+                    acc <= 0;
+                else
+                    acc <= fits ? total[P-1:0] : {total[T-1], {(P-1){~total[T-1]}}};
+        end else begin : wrapping
+            always @(posedge clk)
+                if (dropped)
+                    acc <= 0;
+                else
+                    acc <= acc + addend;
+        end
+    endgenerate
 
 endmodule

@@ -20,7 +20,8 @@ module minifloat_mac #(
     parameter MA = 3,   // mantissa bits of a
     parameter EB = 4,   // exponent bits of b
     parameter MB = 3,   // mantissa bits of b
-    parameter P = 49    // bits of the accumulator
+    parameter P = 49,   // bits of the accumulator
+    parameter PIPELINE = 0  // 1: a register between multiplier and shifter
 ) (
     input  wire                clk,
     input  wire                clear,
@@ -52,18 +53,48 @@ module minifloat_mac #(
     //    always zero and are dropped.
     localparam E = (EA > EB) ? EA : EB;
     wire [E:0] shift = exponent_a + exponent_b;
-    wire [P+1:0] shifted = product << shift;
+    wire negative = a[EA+MA] ^ b[EB+MB];
+
+    wire [MA+MB+1:0] number;
+    wire [E:0] distance;
+    wire minus;
+    wire dropped;
+
+    generate
+        if (PIPELINE) begin : registered
+            reg [MA+MB+1:0] product_before;
+            reg [E:0] shift_before;
+            reg negative_before;
+            reg clear_before;
+            always @(posedge clk) begin
+                product_before <= product;
+                shift_before <= shift;
+                negative_before <= negative;
+                clear_before <= clear;
+            end
+            assign number = product_before;
+            assign distance = shift_before;
+            assign minus = negative_before;
+            assign dropped = clear_before;
+        end else begin : direct
+            assign number = product;
+            assign distance = shift;
+            assign minus = negative;
+            assign dropped = clear;
+        end
+    endgenerate
+
+    wire [P+1:0] shifted = number << distance;
     wire [P-1:0] magnitude = shifted[P+1:2];
 
     // 4. Accumulate. Minus x is ~x + 1: the ~ joins the adder's own LUTs, and the
     //    1 enters as its carry, which the extra bit on the right makes
-    //    (1 + negative carries exactly when negative is 1). No second adder.
-    wire negative = a[EA+MA] ^ b[EB+MB];
-    wire [P-1:0] flipped = magnitude ^ {P{negative}};
-    wire [P:0] sum = {acc, 1'b1} + {flipped, negative};
+    //    (1 + minus carries exactly when minus is 1). No second adder.
+    wire [P-1:0] flipped = magnitude ^ {P{minus}};
+    wire [P:0] sum = {acc, 1'b1} + {flipped, minus};
 
     always @(posedge clk)
-        if (clear)
+        if (dropped)
             acc <= 0;
         else
             acc <= sum[P:1];

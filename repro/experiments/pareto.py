@@ -4,19 +4,19 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from repro.exhibits import COLOURS, MARKERS, Figure, Table, exhibit
-from repro.experiments.mac import CARRY_ROWS, MAPPINGS
+from repro.experiments.mac_rows import DEFAULT, TUNED
 from repro.experiments.sqnr import network_output
 from repro.experiments.verdict import Verdict, judge
 from repro.formats import parse
 
 
-def join(accuracy: pd.DataFrame, metric: str, macs: pd.DataFrame, mapping: str = CARRY_ROWS) -> pd.DataFrame:
+def join(accuracy: pd.DataFrame, metric: str, macs: pd.DataFrame, variant: str = TUNED) -> pd.DataFrame:
     """One row a format that has both: `format`, `kind`, `metric` and `lut` of a MAC of the format with itself.
 
     Signed activations, as the MACs have. `metric` is a column of `accuracy`.
     """
     signed = accuracy[accuracy["activations"] == "signed"]
-    square = macs[(macs["a"] == macs["b"]) & (macs["mapping"] == mapping)]
+    square = macs[(macs["a"] == macs["b"]) & (macs["variant"] == variant)]
     frame = signed.merge(square[["a", "lut"]], left_on="format", right_on="a")[["format", metric, "lut"]]
     return frame.assign(kind=[parse(name).kind for name in frame["format"]]).sort_values("lut", ignore_index=True)
 
@@ -35,13 +35,13 @@ def frontier(points: pd.DataFrame, metric: str) -> pd.DataFrame:
 def integer_stays_pareto_optimal(accuracy: pd.DataFrame, macs: pd.DataFrame) -> Verdict:
     """Claim: with LUT cost counted, integer quantization often stays Pareto-optimal (top-1 against LUTs).
 
-    Decided under carry-rows: reproduced when at least half of the front are integers, partly when any is.
+    Decided with both kinds tuned: reproduced when at least half of the front are integers, partly when any is.
     """
-    fronts = {mapping: frontier(join(accuracy, "top1", macs, mapping), "top1") for mapping in MAPPINGS}
-    integers = {mapping: int((front["kind"] == "integer").sum()) for mapping, front in fronts.items()}
-    sentences = [f"under {mapping} {integers[mapping]} of {len(front)} Pareto-optimal formats are integers "
-                 f"({', '.join(front['format'])})" for mapping, front in fronts.items() if len(front)]
-    return judge(2 * integers[CARRY_ROWS] >= len(fronts[CARRY_ROWS]), integers[CARRY_ROWS] > 0,
+    fronts = {variant: frontier(join(accuracy, "top1", macs, variant), "top1") for variant in (TUNED, DEFAULT)}
+    integers = {variant: int((front["kind"] == "integer").sum()) for variant, front in fronts.items()}
+    sentences = [f"{variant}, {integers[variant]} of {len(front)} Pareto-optimal formats are integers "
+                 f"({', '.join(front['format'])})" for variant, front in fronts.items() if len(front)]
+    return judge(2 * integers[TUNED] >= len(fronts[TUNED]), integers[TUNED] > 0,
                  f"Top-1 against LUTs: {'; '.join(sentences)}.")
 
 
@@ -67,7 +67,7 @@ def top1_figure(accuracy: pd.DataFrame, macs: pd.DataFrame) -> Figure:
     points = join(accuracy, "top1", macs)
     return Figure(
         "Top-1 on 1,000 ImageNet images against LUTs. EfficientNet-Lite0, calibration only; LUTs of a MAC for exact sums of "
-        "4,608 products, UltraScale+ by open synthesis, carry-rows mapping. Another network and FPGA family than the paper's.",
+        "4,608 products, UltraScale+ by open synthesis, tuned. Another network and FPGA family than the paper's.",
         rows=pd.concat([accuracy, macs]), figure=_scatter(points, "top1", "top-1 (%)"),
         alt="Scatter plot of accuracy against LUTs: " + "; ".join(
             f"{p.format} {p.top1:.0f} % at {p.lut:.0f} LUTs" for p in points.itertuples()) + ".")
@@ -79,7 +79,7 @@ def sqnr_figure(noise: pd.DataFrame, macs: pd.DataFrame) -> Figure:
     points = join(network_output(noise), "output_db", macs)
     return Figure(
         "SQNR of the logits (20 images) against LUTs, from pip packages alone. EfficientNet-Lite0; UltraScale+ by open synthesis, "
-        "carry-rows: another network and FPGA family than the paper's.",
+        "tuned: another network and FPGA family than the paper's.",
         rows=pd.concat([network_output(noise), macs]), figure=_scatter(points, "output_db", "SQNR of the logits (dB)"),
         alt="Scatter plot of SQNR against LUTs: " + "; ".join(
             f"{p.format} {p.output_db:.1f} dB at {p.lut:.0f} LUTs" for p in points.itertuples()) + ".")
@@ -93,6 +93,6 @@ def table(accuracy: pd.DataFrame, noise: pd.DataFrame, macs: pd.DataFrame) -> Ta
     frame["front"] = ["yes" if name in set(frontier(points, "top1")["format"]) else "no" for name in frame["format"]]
     frame = frame[["format", "kind", "lut", "top1", "output_db", "front"]]
     frame.columns = ["format", "kind", "LUTs", "top-1 %", "logits dB", "Pareto-optimal (top-1)"]
-    return Table("The points of both pictures. EfficientNet-Lite0; UltraScale+ by open synthesis, carry-rows: another network and "
+    return Table("The points of both pictures. EfficientNet-Lite0; UltraScale+ by open synthesis, tuned: another network and "
                  "FPGA family than the paper's.", rows=pd.concat([accuracy, noise, macs]), frame=frame,
                  formats={"LUTs": "{:.0f}", "top-1 %": "{:.1f}", "logits dB": "{:.1f}"})

@@ -20,11 +20,11 @@ def rows():
     accuracy = pd.DataFrame({"format": ["float", "INT8", "INT8", "E4M3"], "activations": ["float", "signed", "unsigned", "signed"],
                              "top1": [90, 80, 85, 88]})
     macs = pd.DataFrame({"a": ["INT8", "INT8", "E4M3", "INT8"], "b": ["INT8", "INT8", "E4M3", "INT4"],
-                         "mapping": ["carry-rows", "yosys-default", "carry-rows", "carry-rows"], "lut": [100, 240, 120, 50]})
+                         "variant": ["tuned", "default", "tuned", "tuned"], "lut": [100, 240, 120, 50]})
     return accuracy, macs
 
 
-def test_join_takes_signed_activations_one_mapping_and_square_macs():
+def test_join_takes_signed_activations_one_variant_and_square_macs():
     joined = pareto.join(*rows()[:1], "top1", rows()[1]).set_index("format")
     assert joined[["top1", "lut"]].to_dict("index") == {"INT8": {"top1": 80, "lut": 100}, "E4M3": {"top1": 88, "lut": 120}}
 

@@ -9,20 +9,25 @@ from fractions import Fraction
 
 import pytest
 
-from hw import synth
+from hw import synth, yosys
 from hw.check import exhaustive, to_planes
-from hw.generate import Mac, mac_verilog
+from hw.generate import PLAIN, Mac, mac_verilog, with_dependencies
 from hw.netlist import Netlist
-from hw.synth import CARRY_ROWS, MAPPINGS, YOSYS_DEFAULT, synthesise
+from hw.synth import CARRY_ROWS, DSP_ALLOWED, MAPPINGS, UNIT_COST, synthesise
+from hw.variants import build
 from repro import accumulators
 from repro.errors import BadInput
 from repro.formats import parse
 
 K = 4608
-# Square, mixed widths, mixed formats, no mantissa, one exponent bit, more than 64 bits of accumulator, another bias.
-PAIRS = ["INT8 INT8", "INT4 INT4", "INT4 INT8", "E4M3 E4M3", "E3M2 E3M2", "E2M1 E2M1", "E2M1 E4M3", "E3M0 E2M1", "E1M1 E1M2",
-         "E5M2 E5M2", "E4M3B9 E4M3"]
-JOBS = [(pair, CARRY_ROWS) for pair in PAIRS] + [(pair, YOSYS_DEFAULT) for pair in ("INT4 INT4", "E2M1 E2M1", "E4M3 E4M3")]
+# Square, mixed widths, mixed formats, no mantissa, one exponent bit, more than 64 bits of accumulator, another bias,
+# unsigned, odd and even numbers of Booth digits, minifloat times integer both ways.
+PAIRS = ["INT8 INT8", "INT7 INT7", "INT4 INT4", "INT3 INT3", "INT4 INT8", "INT8 INT3", "INT8 UINT4", "UINT3 INT5", "UINT4 UINT4",
+         "E4M3 E4M3", "E3M2 E3M2", "E2M1 E2M1", "E2M1 E4M3", "E3M4 E2M1", "E3M0 E2M1", "E1M1 E1M2", "E1M4 E1M1", "E2M5 E3M4",
+         "E5M2 E5M2", "E4M3B9 E4M3", "E4M3 INT8", "INT4 E2M1", "UINT4 E3M2"]
+JOBS = [(pair, "tuned") for pair in PAIRS]
+JOBS += [(pair, "default") for pair in ("INT4 INT4", "INT4 UINT3", "E2M1 E2M1", "E4M3 E4M3", "E2M1 INT4")]
+JOBS += [(pair, "carry-rows") for pair in ("INT8 INT8", "INT4 INT4", "E2M1 E2M1", "E4M3 E4M3")]
 NARROW = Mac(parse("E2M1"), parse("E2M1"), K, acc_bits=accumulators.exact_width(parse("E2M1"), parse("E2M1"), K) - 1)
 
 
@@ -36,7 +41,7 @@ def mapped():
     """Everything these tests need from Yosys, in one run, in a temporary folder whose name has a space."""
     with tempfile.TemporaryDirectory(prefix="with space ") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
-        results = synthesise([(mac(pair), mapping) for pair, mapping in JOBS] + [(NARROW, CARRY_ROWS)])
+        results = build([(mac(pair), variant) for pair, variant in JOBS] + [(NARROW, "tuned")])
         assert os.listdir(folder) == []
     return dict(zip([*JOBS, "narrow"], results))
 
@@ -44,31 +49,31 @@ def mapped():
 @pytest.mark.parametrize("job", JOBS, ids=" ".join)
 def test_netlist_is_exact_for_every_pair(mapped, job):
     unit = mapped[job]
-    found = exhaustive(unit.netlist, unit.mac)
+    found = exhaustive(unit.netlist, unit.design)
     assert (found.mismatches, found.overflows, found.first) == (0, 0, None)
-    assert found.pairs == 2 ** (unit.mac.a.bits + unit.mac.b.bits)
+    assert found.pairs == 2 ** (unit.design.a.bits + unit.design.b.bits)
     assert found.steps >= 2 * found.pairs + 2 * K
 
 
 @pytest.mark.parametrize("job", JOBS, ids=" ".join)
 def test_registers_are_the_exact_width(mapped, job):
     counts = mapped[job].counts
-    assert counts.ff == counts.acc_bits == accumulators.exact_width(mapped[job].mac.a, mapped[job].mac.b, K)
+    assert counts.ff == counts.acc_bits == accumulators.exact_width(mapped[job].design.a, mapped[job].design.b, K)
 
 
 def test_step_by_step_like_the_hardware(mapped):
     """One real run, a clock edge at a time, with rational arithmetic on the decoded values as the oracle."""
-    unit = mapped["E2M1 E2M1", CARRY_ROWS]
+    unit = mapped["E2M1 E2M1", "tuned"]
     ports = unit.netlist.ports
     order = [(a, b) for a in range(16) for b in range(16)]
     random.Random(1).shuffle(order)
-    step = Fraction(unit.mac.a.min_subnormal) * Fraction(unit.mac.b.min_subnormal)
+    step = Fraction(unit.design.a.min_subnormal) * Fraction(unit.design.b.min_subnormal)
     state = dict.fromkeys(ports["acc"], 1)  # whatever the register held at power-up
     exact = Fraction(0)
     for a, b, clear in [(5, 9, 1), *((a, b, 0) for a, b in order)]:
         inputs = dict(zip(ports["a"], to_planes([a], 4))) | dict(zip(ports["b"], to_planes([b], 4)))
         state = unit.netlist.next_state(1, {**state, **inputs, ports["clear"][0]: clear, ports["clk"][0]: 0})
-        exact += 0 if clear else Fraction(float(unit.mac.a.decode(a))) * Fraction(float(unit.mac.b.decode(b)))
+        exact += 0 if clear else Fraction(float(unit.design.a.decode(a))) * Fraction(float(unit.design.b.decode(b)))
         bits = [state[wire] for wire in ports["acc"]]
         register = sum(bit << i for i, bit in enumerate(bits)) - (bits[-1] << len(bits))
         assert register * step == exact
@@ -76,37 +81,38 @@ def test_step_by_step_like_the_hardware(mapped):
 
 def test_one_bit_less_overflows_in_the_worst_case_only(mapped):
     unit = mapped["narrow"]
-    found = exhaustive(unit.netlist, unit.mac)
+    found = exhaustive(unit.netlist, unit.design)
     assert found.mismatches == 0        # it wraps as two's complement should
     assert 0 < found.overflows < K      # ... but K products no longer fit
     largest = round(parse("E2M1").max / parse("E2M1").min_subnormal) ** 2
-    fit = (2 ** (unit.mac.acc_bits - 1) - 1) // largest, 2 ** (unit.mac.acc_bits - 1) // largest
+    fit = (2 ** (unit.design.acc_bits - 1) - 1) // largest, 2 ** (unit.design.acc_bits - 1) // largest
     assert found.overflows == sum(K - steps for steps in fit)
 
 
-@pytest.mark.parametrize("pair, most", [("INT8 INT8", 101), ("INT4 INT4", 40), ("E4M3 E4M3", 119), ("E3M2 E3M2", 75),
-                                        ("E2M1 E2M1", 40), ("INT4 INT8", 65), ("E2M1 E4M3", 78), ("E5M2 E5M2", 173)])
-def test_counts_are_no_worse_than_the_first_prototype(mapped, pair, most):
-    assert mapped[pair, CARRY_ROWS].counts.lut <= most
+@pytest.mark.parametrize("pair, prototype", [("INT8 INT8", 101), ("INT4 INT4", 40), ("INT3 INT3", 30), ("E4M3 E4M3", 119),
+                                             ("E5M2 E5M2", 167), ("E3M2 E3M2", 74), ("E2M1 E2M1", 39)])
+def test_tuned_counts_are_a_tenth_below_the_prototype(mapped, pair, prototype):
+    assert mapped[pair, "tuned"].counts.lut <= 0.9 * prototype
 
 
 def test_counts_hold_together(mapped):
     for unit in (mapped[job] for job in JOBS):
         kinds = [cell.kind for cell in unit.netlist.cells]
         assert unit.counts.lut == sum(kind == "INV" or kind.startswith("LUT") for kind in kinds)
-        assert unit.counts.carry4 == kinds.count("CARRY4") >= unit.counts.acc_bits // 4
+        assert unit.counts.carry4 == kinds.count("CARRY4") >= unit.counts.acc_bits // 4 - 1
+        assert 1 <= unit.counts.depth < 15
 
 
 def test_a_bias_costs_no_hardware(mapped):
-    plain, moved = mapped["E4M3 E4M3", CARRY_ROWS], mapped["E4M3B9 E4M3", CARRY_ROWS]
-    assert moved.mac.parameters == plain.mac.parameters
+    plain, moved = mapped["E4M3 E4M3", "tuned"], mapped["E4M3B9 E4M3", "tuned"]
+    assert moved.design.parameters == plain.design.parameters
     assert moved.counts == plain.counts
 
 
 def test_the_company_in_a_run_does_not_matter(mapped, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    alone, = synthesise([(mac("E2M1 E2M1"), CARRY_ROWS)])
-    assert alone.counts == mapped["E2M1 E2M1", CARRY_ROWS].counts
+    alone, = build([(mac("E2M1 E2M1"), "carry-rows")])
+    assert alone.counts == mapped["E2M1 E2M1", "carry-rows"].counts
     assert os.listdir(tmp_path) == []
     assert capfd.readouterr() == ("", "")
     assert synthesise([]) == []
@@ -124,7 +130,7 @@ def flipped(table: str, bit: int) -> str:
     return table[:bit] + "10"[int(table[bit])] + table[bit + 1:]
 
 
-@pytest.mark.parametrize("job", [("E2M1 E2M1", CARRY_ROWS), ("INT4 INT4", YOSYS_DEFAULT)], ids=" ".join)
+@pytest.mark.parametrize("job", [("E2M1 E2M1", "tuned"), ("INT4 INT4", "default")], ids=" ".join)
 def test_every_fault_that_matters_is_caught(mapped, job):
     """Flip one LUT bit: either the check finds it, or no input at all can show it (an entry that is never read)."""
     unit, ports = mapped[job], mapped[job].netlist.ports
@@ -136,23 +142,23 @@ def test_every_fault_that_matters_is_caught(mapped, job):
     caught = 0
     for i, cell, bit in rng.sample(faults, 40):
         faulty = with_cell(unit.netlist, i, parameters={"INIT": flipped(cell.parameters["INIT"], bit)})
-        found = exhaustive(faulty, unit.mac)
+        found = exhaustive(faulty, unit.design)
         caught += found.mismatches > 0
         assert found.mismatches > 0 or faulty.next_state(cases, inputs) == good
     assert caught >= 25
 
 
 def test_an_inverted_lut_is_always_caught(mapped):
-    unit = mapped["INT4 INT4", CARRY_ROWS]
+    unit = mapped["INT4 INT4", "carry-rows"]
     for i, cell in luts(unit.netlist):
         table = cell.parameters["INIT"].translate(str.maketrans("01", "10"))
-        assert exhaustive(with_cell(unit.netlist, i, parameters={"INIT": table}), unit.mac).mismatches > 0
+        assert exhaustive(with_cell(unit.netlist, i, parameters={"INIT": table}), unit.design).mismatches > 0
 
 
 def test_a_register_that_does_not_clear_is_caught_and_described(mapped):
-    unit = mapped["E2M1 E2M1", CARRY_ROWS]
+    unit = mapped["E2M1 E2M1", "tuned"]
     index = next(i for i, cell in enumerate(unit.netlist.cells) if cell.kind == "FDRE")
-    found = exhaustive(with_cell(unit.netlist, index, pins={**unit.netlist.cells[index].pins, "R": ("0",)}), unit.mac)
+    found = exhaustive(with_cell(unit.netlist, index, pins={**unit.netlist.cells[index].pins, "R": ("0",)}), unit.design)
     assert found.mismatches > 0
     assert "clear = 1" in found.first and "should be 0" in found.first
 
@@ -167,20 +173,75 @@ def test_planes_of_wide_and_negative_integers():
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: mac("INT8 E4M3"), "no MAC multiplies INT8 by E4M3"),
-    (lambda: mac("UINT8 INT8"), "not UINT8: use INT9"),
+    (lambda: Mac(parse("INT8"), parse("INT8"), 10, architecture="fast"), "unknown architecture 'fast': use plain or tuned"),
+    (lambda: Mac(parse("E4M3"), parse("INT8"), 10, saturate=True), "only integer MACs saturate"),
+    (lambda: build([(mac("INT4 INT4"), "best")]), "unknown variant 'best': use default, "),
     (lambda: mac("INT8 INT8", k=0), "k is a whole number of at least 1"),
     (lambda: Mac(parse("INT8"), parse("INT8"), 10, acc_bits=1), "at least 2 bits, not 1"),
-    (lambda: mac_verilog(parse("INT8"), parse("UINT8"), 10), "not UINT8"),
-    (lambda: synthesise([(mac("INT4 INT4"), "vivado")]), "unknown mapping 'vivado': use yosys-default or carry-rows"),
+    (lambda: synthesise([(mac("INT4 INT4"), "vivado")]), "unknown mapping 'vivado': use yosys-default, carry-rows, unit-cost or dsp-allowed"),
 ])
 def test_bad_input_is_named(make, message):
     with pytest.raises(BadInput, match=message):
         make()
 
 
+OPTIONS = [Mac(parse("INT4"), parse("INT4"), K, 8, saturate=True), Mac(parse("INT4"), parse("UINT4"), K, 12, saturate=True),
+           Mac(parse("UINT4"), parse("UINT4"), K, saturate=True), Mac(parse("INT8"), parse("INT8"), K, 10, saturate=True),
+           Mac(parse("INT4"), parse("INT4"), K, pipeline=True), Mac(parse("E3M2"), parse("E3M2"), K, pipeline=True),
+           Mac(parse("E1M2"), parse("E1M2"), K, pipeline=True), Mac(parse("E3M2"), parse("INT5"), K, pipeline=True),
+           Mac(parse("INT4"), parse("UINT4"), 9, 5, PLAIN, pipeline=True, saturate=True), Mac(parse("E2M1"), parse("E3M2"), K, None, PLAIN, True)]
+
+
+def test_options_are_exact_too():
+    for unit in synthesise([(option, UNIT_COST) for option in OPTIONS]):
+        found = exhaustive(unit.netlist, unit.design)
+        assert (found.mismatches, found.first) == (0, None)
+        assert (unit.counts.ff > unit.counts.acc_bits) == unit.design.pipeline
+
+
+@pytest.mark.parametrize("p", [3, 5, 7, 8, 11])
+def test_narrow_accumulators_are_right_modulo_two_to_the_p(p):
+    """A2Q's case: P below the product's width."""
+    jobs = [(Mac(parse(a), parse(b), 9, p), "tuned") for a, b in (("INT4", "INT4"), ("INT6", "UINT4"), ("E2M1", "E2M1"), ("E1M3", "E1M2"))]
+    for unit in build(jobs):
+        assert exhaustive(unit.netlist, unit.design).mismatches == 0
+        assert unit.counts.ff == p
+
+
+def test_a_pipeline_without_its_register_is_caught(mapped):
+    unit = mapped["INT4 INT4", "tuned"]
+    piped = Mac(parse("INT4"), parse("INT4"), K, pipeline=True)
+    assert exhaustive(unit.netlist, piped).mismatches > 0
+
+
+def test_a_wrapping_mac_is_no_saturating_one():
+    wrapping = Mac(parse("INT4"), parse("INT4"), 64, 8)
+    unit, = synthesise([(wrapping, UNIT_COST)])
+    assert exhaustive(unit.netlist, replace(wrapping, saturate=True)).mismatches > 0
+
+
+def test_dsp_blocks_are_counted():
+    unit, = synthesise([(Mac(parse("INT8"), parse("INT8"), K, architecture=PLAIN), DSP_ALLOWED)])
+    assert unit.counts.dsp == 1 and unit.counts.lut <= 28 and unit.netlist is None
+
+
+def test_a_pair_and_its_mirror_image_are_one_circuit():
+    for a, b in (("INT8", "INT3"), ("E4M3", "E2M1"), ("E3M2", "E2M2"), ("E1M4", "E1M2"), ("INT4", "E2M1")):
+        one, other = mac(f"{a} {b}"), mac(f"{b} {a}")
+        assert (one.module, one.parameters) == (other.module, other.parameters)
+        assert one.swapped != other.swapped
+
+
+def test_verilog_is_self_contained():
+    for pair in ("INT8 INT4", "E4M3 E4M3", "E3M4 E3M4", "INT8 E4M3"):
+        text = mac_verilog(*map(parse, pair.split()), 9)
+        assert "include" not in text
+        assert {f"module {name} " for name in with_dependencies(mac(pair).module)} <= {
+            line.partition("#")[0] for line in text.splitlines() if line.startswith("module")}
+
+
 def test_limits_of_the_check_are_named(mapped):
-    netlist = mapped["E2M1 E2M1", CARRY_ROWS].netlist
+    netlist = mapped["E2M1 E2M1", "tuned"].netlist
     with pytest.raises(BadInput, match="use narrower formats or a smaller k"):
         exhaustive(netlist, mac("E5M10 E5M10"))
     with pytest.raises(BadInput, match="use narrower formats or a smaller k"):
@@ -191,13 +252,13 @@ def test_limits_of_the_check_are_named(mapped):
 
 
 def test_missing_yosys_is_named(monkeypatch):
-    monkeypatch.setattr(synth, "find_spec", lambda name: None)
+    monkeypatch.setattr(yosys, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="pip install pyosys==0.70"):
         synthesise([(mac("E2M1 E2M1"), MAPPINGS[0])])
 
 
 def test_yosys_own_words_reach_the_reader(monkeypatch):
-    monkeypatch.setattr(synth, "rtl", lambda module: "module minifloat_mac (; endmodule")
+    monkeypatch.setattr(synth, "rtl", lambda module: "module broken (; endmodule")
     with pytest.raises(BadInput, match="could not synthesise.*ERROR.*syntax error"):
         synthesise([(mac("E2M1 E2M1"), CARRY_ROWS)])
 
