@@ -45,7 +45,7 @@ class Item:
         for name in self.experiments:
             spec = experiment(name)
             grid, rows = runner.grid(spec, "laptop"), store.load(spec)
-            absent = sum(not store.matches(rows, point).any() for point in grid)
+            absent = len(grid) - len(set(store.owners(rows, grid)) - {-1})
             if absent:
                 return f"{absent} of {len(grid)} points of {name} are not computed: run `repro run {name}`"
         return ""

@@ -40,16 +40,16 @@ def missing(experiment: Experiment, scale: str, rows: pd.DataFrame) -> list[dict
     """
     rows = rows[rows["scale"] == scale]
 
-    def done(point):
-        mine = rows[store.matches(rows, point)]
-        return len(mine) > 0 and not stale(experiment, mine).any()
+    points = grid(experiment, scale)
+    owner = store.owners(rows, points)
+    done = set(owner) - set(owner[stale(experiment, rows)])
+    return [point for place, point in enumerate(points) if place not in done]
 
-    return [point for point in grid(experiment, scale) if not done(point)]
 
-
-def unmet(experiment: Experiment) -> list[str]:
-    """The data sets that the experiment needs and that are not there."""
-    return [name for name in experiment.needs if not fetch.is_present(name)]
+def unmet(experiment: Experiment) -> str:
+    """Why the experiment cannot be computed here: one line with the way out, or nothing when it can."""
+    lacking = [f"needs the data set {name}: run `repro fetch {name}`" for name in experiment.needs if not fetch.is_present(name)]
+    return lacking[0] if lacking else experiment.lacks()
 
 
 def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1), anew: bool = False) -> int:
@@ -58,17 +58,19 @@ def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int]
     `anew` computes all of it, whether it is there or not.
 
     Rows are written atomically after each batch: a kill loses at most the batch under way, and the next call goes on.
-    Rows that no longer belong to the grid are left alone. Raises BadInput when a data set is not there.
+    Rows that no longer belong to the grid are left alone. Raises BadInput when a data set or a tool is not there.
     """
-    if lacking := unmet(experiment):
-        raise BadInput(f"{experiment.name} needs the data set {lacking[0]}: run `repro fetch {lacking[0]}`")
+    if reason := unmet(experiment):
+        raise BadInput(f"{experiment.name}: {reason}")
     if not 1 <= shard[0] <= shard[1]:
         raise BadInput(f"shard {shard[0]}/{shard[1]}: write I/N with 1 <= I <= N")
     part = grid(experiment, scale)[shard[0] - 1::shard[1]]
     folder.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{folder} cannot be written to: name another folder with --results")
-    todo = part if anew else [point for point in missing(experiment, scale, store.read(experiment, folder)) if point in part]
+    lacking = part if anew else missing(experiment, scale, store.read(experiment, folder))
+    mine = {tuple(point.items()) for point in part}
+    todo = [point for point in lacking if tuple(point.items()) in mine]
     with tqdm(total=len(todo), desc=f"{experiment.name} ({scale})", unit="point", disable=not todo) as bar:
         for start in range(0, len(todo), experiment.batch):
             batch = todo[start:start + experiment.batch]
