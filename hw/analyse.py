@@ -1,7 +1,7 @@
 """Reads Verilog with Pyverilog: each module's interface, the contract it is held to, and its operators.
 
 Pyverilog reads Verilog-2001. A file in hw/rtl that it cannot read has left the subset that this project's tools
-share; a test reads them all.
+share; hw/lint.py names what else the subset leaves out.
 """
 
 import tempfile
@@ -31,19 +31,86 @@ class Interface:
     ports: tuple[Port, ...]
 
 
-def _mac(module: str, parameters: str, a: Port, b: Port) -> Interface:
-    pairs = tuple(tuple(item.split("=")) for item in parameters.split())
-    shared = Port("clk", "input"), Port("clear", "input"), a, b, Port("acc", "output", "[P-1:0]", signed=True)
-    return Interface(module, pairs, shared)
+FAMILIES = {
+    "mac": (("clk", "clear", "a", "b"), ("acc",)),      # acc <- acc + a * b
+    "lane": (("clk", "clear", "a", "b"), ("acc",)),     # acc <- acc + the products of all operands packed in a and b
+    "product": (("a", "b"), ("product",)),
+    "one's complement product": (("a", "b"), ("product", "negative")),      # a * b = product + negative
+    "adder": (("terms", "carries"), ("sum", "carry")),
+    "shifter": (("number", "distance"), ("shifted",)),
+    "read-out": (("acc",), ("code",)),                  # the register, converted to a number format
+}
+"""Family -> names of its inputs and outputs, in the order of the ports. Further inputs of one module come between them."""
+
+
+def _contract(family: str, module: str, parameters: str, **ranges: str) -> Interface:
+    """A line of the table: parameters with their defaults, then each port wider than one wire as it is declared."""
+    inputs, outputs = FAMILIES[family]
+    further = tuple(name for name in ranges if name not in inputs + outputs)
+    ports = []
+    for name in (*inputs, *further, *outputs):
+        declared = ranges.get(name, "")
+        span = declared.removeprefix("signed").strip()
+        ports.append(Port(name, "output" if name in outputs else "input", span, declared.startswith("signed")))
+    return Interface(module, tuple(tuple(item.split("=", 1)) for item in parameters.split()), tuple(ports))
 
 
 CONTRACTS = {contract.module: contract for contract in (
-    _mac("int_mac", "WA=8 WB=8 P=28",
-         Port("a", "input", "[WA-1:0]", signed=True), Port("b", "input", "[WB-1:0]", signed=True)),
-    _mac("minifloat_mac", "EA=4 MA=3 EB=4 MB=3 P=49",
-         Port("a", "input", "[EA+MA:0]"), Port("b", "input", "[EB+MB:0]")),
+    _contract("mac", "int_mac", "WA=8 WB=8 A_SIGNED=1 B_SIGNED=1 P=28 BOOTH=0 PIPELINE=0 SATURATE=0",
+              a="[WA-1:0]", b="[WB-1:0]", acc="signed [P-1:0]"),
+    _contract("mac", "int_mac_fused", "WA=8 WB=8 A_SIGNED=1 B_SIGNED=1 MAGNITUDE=0 P=28",
+              a="[WA-1:0]", b="[WB-1:0]", acc="signed [P-1:0]"),
+    _contract("mac", "minifloat_mac", "EA=4 MA=3 EB=4 MB=3 P=49 PIPELINE=0",
+              a="[EA+MA:0]", b="[EB+MB:0]", acc="signed [P-1:0]"),
+    _contract("mac", "minifloat_mac_grouped", "EA=4 MA=3 EB=4 MB=3 P=49 F=3 BOOTH=0 PIPELINE=0",
+              a="[EA+MA:0]", b="[EB+MB:0]", acc="signed [P-1:0]"),
+    _contract("mac", "mixed_mac", "EA=4 MA=3 WB=8 B_SIGNED=1 P=39 BOOTH=0 PIPELINE=0",
+              a="[EA+MA:0]", b="[WB-1:0]", acc="signed [P-1:0]"),
+    _contract("product", "booth_product", "WA=8 WB=8 A_SIGNED=1 B_SIGNED=1",
+              a="[WA-1:0]", b="[WB-1:0]", product="[WA+WB-1:0]"),
+    _contract("product", "table_product", "WA=4 WB=4",
+              a="[WA-1:0]", b="[WB-1:0]", product="[WA+WB-1:0]"),
+    _contract("shifter", "shift_left", "W=8 S=3 SIGNED=0",
+              number="[W-1:0]", distance="[S-1:0]", shifted="[W+2**S-2:0]"),
+    _contract("read-out", "to_minifloat", "P=49 E=4 M=3 OFFSET=9",
+              acc="signed [P-1:0]", code="[E+M:0]"),
+    _contract("read-out", "to_integer", "P=28 S=14 WO=8 SIGNED=1",
+              acc="signed [P-1:0]", code="[WO-1:0]"),
+    _contract("read-out", "requantize", "P=28 WM=8 S=22 WO=8 SIGNED=1",
+              acc="signed [P-1:0]", multiplier="[WM-1:0]", code="[WO-1:0]"),
+    _contract("one's complement product", "minifloat_product", "EA=4 MA=3 EB=4 MB=3 F=3 BOOTH=0",
+              a="[EA+MA:0]", b="[EB+MB:0]", product="signed [2**EA+2**EB+MA+MB-2:0]"),
+    _contract("adder", "adder_tree", "N=4 W=16 CHAIN=1",
+              terms="[N*W-1:0]", carries="[N-1:0]", sum="signed [W+$clog2(CHAIN)+$clog2((N/CHAIN))-1:0]"),
+    _contract("lane", "int_lane", "WA=8 WB=8 A_SIGNED=1 B_SIGNED=1 SIMD=4 P=28",
+              a="[SIMD*WA-1:0]", b="[SIMD*WB-1:0]", acc="signed [P-1:0]"),
+    _contract("lane", "minifloat_lane", "EA=4 MA=3 EB=4 MB=3 F=3 BOOTH=0 SIMD=4 P=49",
+              a="[SIMD*(1+EA+MA)-1:0]", b="[SIMD*(1+EB+MB)-1:0]", acc="signed [P-1:0]"),
 )}
-"""Module name -> the interface that every module of hw/rtl must have: five ports, in this order, for any MAC."""
+"""Module name -> the interface that every module of hw/rtl must have."""
+
+
+def breaches(interface: Interface) -> list[str]:
+    """How a module breaks its contract: one line for each difference, none when it keeps it."""
+    contract = CONTRACTS.get(interface.module)
+    if contract is None:
+        return [f"{interface.module} has no contract: add its line to CONTRACTS in hw/analyse.py"]
+    found = []
+    for what, promised, built in (("parameters", contract.parameters, interface.parameters),
+                                  ("ports", contract.ports, interface.ports)):
+        promised, built = ([_spoken(item) for item in items] for items in (promised, built))
+        found += [f"{interface.module} lacks {item}" for item in promised if item not in built]
+        found += [f"{interface.module} has {item}, which its contract lacks" for item in built if item not in promised]
+        if not found and promised != built:
+            found.append(f"{interface.module} has its {what} in another order than its contract: {', '.join(promised)}")
+    return found
+
+
+def _spoken(item: Port | tuple[str, str]) -> str:
+    """A port or a parameter as it is declared in Verilog."""
+    if isinstance(item, Port):
+        return " ".join(filter(None, (item.direction, item.signed and "signed", item.range, item.name)))
+    return "parameter {} = {}".format(*item)
 
 
 def interfaces(verilog: str) -> list[Interface]:
@@ -51,16 +118,16 @@ def interfaces(verilog: str) -> list[Interface]:
 
     Raises BadInput when Pyverilog cannot read the text, naming the line, or is not installed.
     """
-    tree = _parse(verilog)
-    from pyverilog.vparser import ast  # after _parse, which says it in one line when Pyverilog is missing
+    tree = syntax_tree(verilog)
+    from pyverilog.vparser import ast  # after syntax_tree, which says it in one line when Pyverilog is missing
 
     found = []
-    for module in _nodes(tree, ast.ModuleDef):
-        parameters = [(p.name, _text(p.value.var)) for p in _nodes(module.paramlist, ast.Parameter)]
+    for module in nodes(tree, ast.ModuleDef):
+        parameters = [(p.name, source(p.value.var)) for p in nodes(module.paramlist, ast.Parameter)]
         ports = []
-        for port in _nodes(module.portlist, ast.Ioport):
+        for port in nodes(module.portlist, ast.Ioport):
             first = port.first
-            span = f"[{_text(first.width.msb)}:{_text(first.width.lsb)}]" if first.width else ""
+            span = f"[{source(first.width.msb)}:{source(first.width.lsb)}]" if first.width else ""
             ports.append(Port(first.name, type(first).__name__.lower(), span, bool(first.signed)))
         found.append(Interface(module.name, tuple(parameters), tuple(ports)))
     return found
@@ -68,37 +135,56 @@ def interfaces(verilog: str) -> list[Interface]:
 
 def operators(verilog: str) -> Counter:
     """How often each operator stands in the logic of a Verilog text (ranges and parameters left out,
-    conditions of a generate included).
+    conditions of a generate included). hw/dataflow.py counts those that parameters leave.
 
     Keys are Pyverilog's names: Times, Plus, Sll (shift left), Xor, Uor (OR of all bits), ... Errors as for
     :func:`interfaces`.
     """
-    tree = _parse(verilog)
+    tree = syntax_tree(verilog)
     from pyverilog.vparser import ast
 
     skipped = (ast.Width, ast.Paramlist, ast.Localparam, ast.Partselect, ast.Repeat)
-    counted = _nodes(tree, ast.Operator, skipped)
+    counted = nodes(tree, ast.Operator, skipped)
     return Counter(type(node).__name__ for node in counted)
 
 
-def _nodes(node, kind, skipped=()):
-    """All nodes of a kind, in order of the source, not looking inside nodes of the skipped kinds."""
+def nodes(node, kind, skipped=()):
+    """All nodes of a kind (or kinds) in a syntax tree, in order of the source, but for those inside skipped kinds."""
     if isinstance(node, kind):
         yield node
     for child in node.children():
         if not isinstance(child, skipped):
-            yield from _nodes(child, kind, skipped)
+            yield from nodes(child, kind, skipped)
 
 
-def _text(expression) -> str:
-    """An expression as Verilog, without spaces or outer brackets."""
+def assignments(statement):
+    """All assignments in a statement of an always block, but for those of a loop to its own counter."""
+    from pyverilog.vparser import ast
+
+    if isinstance(statement, ast.Substitution):
+        yield statement
+    elif isinstance(statement, ast.ForStatement):
+        yield from assignments(statement.statement)
+    else:
+        for child in statement.children():
+            yield from assignments(child)
+
+
+def source(expression) -> str:
+    """An expression of a syntax tree as Verilog, without spaces or outer brackets."""
     from pyverilog.ast_code_generator.codegen import ASTCodeGenerator
 
-    return ASTCodeGenerator().visit(expression).replace(" ", "").removeprefix("(").removesuffix(")")
+    text = ASTCodeGenerator().visit(expression).replace(" ", "")
+    return text[1:-1] if text.startswith("(") else text  # each operator comes in brackets of its own
+
+
+class NotVerilog2001(BadInput):
+    """A text that Pyverilog cannot read."""
 
 
 @cache
-def _parser():
+def parser():
+    """Pyverilog's parser. Raises BadInput when Pyverilog is not installed."""
     try:
         from pyverilog.vparser.parser import VerilogParser
     except ImportError:
@@ -108,10 +194,16 @@ def _parser():
         return VerilogParser(outputdir=folder, debug=False)
 
 
-def _parse(verilog: str):
-    parser = _parser()
-    parser.lexer.reset_lineno()
+@cache
+def syntax_tree(verilog: str):
+    """Pyverilog's syntax tree of a Verilog text, parsed once; not to be changed.
+
+    Raises NotVerilog2001 (a BadInput) when Pyverilog cannot read the text, naming the line, and BadInput when Pyverilog is
+    not installed.
+    """
+    reader = parser()
+    reader.lexer.reset_lineno()
     try:
-        return parser.parse(verilog)
+        return reader.parse(verilog)
     except Exception as error:  # Pyverilog raises a different class for each way to fail
-        raise BadInput(f"Pyverilog cannot read this Verilog ({str(error).strip()}): keep to Verilog-2001") from None
+        raise NotVerilog2001(f"Pyverilog cannot read this Verilog ({str(error).strip()}): keep to Verilog-2001") from None

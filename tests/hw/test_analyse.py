@@ -1,11 +1,12 @@
 """hw/rtl against its contracts, as Pyverilog reads it."""
 
 import os
+import re
 
 import pytest
 
-from hw.analyse import CONTRACTS, Port, interfaces, operators
-from hw.generate import mac_verilog, rtl
+from hw.analyse import CONTRACTS, FAMILIES, Port, breaches, interfaces, operators
+from hw.generate import mac_verilog
 from repro import paths
 from repro.errors import BadInput
 from repro.formats import parse
@@ -19,21 +20,33 @@ def test_there_is_a_contract_for_every_file_and_a_file_for_every_contract():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_module_keeps_its_contract(path):
-    assert interfaces(path.read_text()) == [CONTRACTS[path.stem]]
+    interface, = interfaces(path.read_text())
+    assert breaches(interface) == []
+    assert interface == CONTRACTS[path.stem]
 
 
-@pytest.mark.parametrize("old, new", [
-    ("input  wire                 clear", "input  wire                 reset"),
-    ("input  wire                 clear", "output wire                 clear"),
-    ("output reg  signed [P-1:0]  acc", "output reg  signed [P:0]  acc"),
-    ("output reg  signed [P-1:0]  acc", "output reg  [P-1:0]  acc"),
-    ("parameter P = 28", "parameter P = 29"),
-    ("parameter P = 28", "parameter Q = 28"),
+SMALL = """module small_mac #(parameter WA = 8, parameter WB = 8, parameter P = 28) (
+    input wire clk, input wire clear, input wire signed [WA-1:0] a, input wire signed [WB-1:0] b,
+    output reg signed [P-1:0] acc); endmodule"""
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("wire clear", "wire reset", "lacks input clear"),
+    ("input wire clear", "output wire clear", "has output clear"),
+    ("[P-1:0] acc", "[P:0] acc", r"lacks output signed \[P-1:0\] acc"),
+    ("reg signed", "reg", r"has output \[P-1:0\] acc"),
+    ("P = 28", "P = 29", "lacks parameter P = 28"),
+    ("parameter P", "parameter Q", "has parameter Q = 28"),
+    ("input wire clk, input wire clear", "input wire clear, input wire clk", "ports in another order"),
+    ("small_mac", "other_mac", "other_mac has no contract"),
 ])
-def test_a_broken_contract_is_noticed(old, new):
-    text = rtl("int_mac")
-    assert text.count(old) == 1
-    assert interfaces(text.replace(old, new)) != [CONTRACTS["int_mac"]]
+def test_a_broken_contract_is_named(old, new, said, monkeypatch):
+    promised, = interfaces(SMALL)
+    monkeypatch.setitem(CONTRACTS, "small_mac", promised)
+    assert breaches(promised) == [] and SMALL.count(old) == 1
+    interface, = interfaces(SMALL.replace(old, new))
+    assert interface != promised
+    assert any(re.search(said, line) for line in breaches(interface))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -44,25 +57,39 @@ def test_modules_hold_parameters_not_copies(path):
     assert [line.split()[1] for line in header.splitlines() if line.strip().startswith("parameter ")] == names
 
 
-def test_all_macs_share_their_ports():
-    names = [[(port.name, port.direction) for port in contract.ports] for contract in CONTRACTS.values()]
-    assert all(ports == names[0] for ports in names)
+def test_all_modules_that_accumulate_share_their_ports():
+    macs = [contract for contract in CONTRACTS.values() if contract.ports[-1].name == "acc"]
+    for contract in macs:
+        assert tuple((port.name, port.direction) for port in contract.ports) == (
+            ("clk", "input"), ("clear", "input"), ("a", "input"), ("b", "input"), ("acc", "output"))
+    assert {"int_mac", "minifloat_mac"} <= {contract.module for contract in macs}
+
+
+def test_every_contract_belongs_to_a_family():
+    shapes = {(frozenset(inputs), outputs) for inputs, outputs in FAMILIES.values()}
+    for contract in CONTRACTS.values():
+        inputs = {port.name for port in contract.ports if port.direction == "input"}
+        outputs = tuple(port.name for port in contract.ports if port.direction == "output")
+        assert any(wanted <= inputs and outputs == made for wanted, made in shapes)
 
 
 def test_generated_text_is_self_contained_and_frozen():
-    module, top = interfaces(mac_verilog(parse("E4M3"), parse("E2M1"), 10))
-    assert module == CONTRACTS["minifloat_mac"]
+    *modules, top = interfaces(mac_verilog(parse("E4M3"), parse("E2M1"), 10))
+    assert modules == [CONTRACTS[module.module] for module in modules] != []
     assert top.parameters == ()
-    assert top.ports[:4] == (Port("clk", "input"), Port("clear", "input"), Port("a", "input", "[7:0]"), Port("b", "input", "[3:0]"))
+    assert top.ports[:4] == (Port("clk", "input"), Port("clear", "input"),
+                             Port("a", "input", "[7:0]"), Port("b", "input", "[3:0]"))
     largest_sum = 10 * (15 * 2**14) * (3 * 2**2)  # in units of acc: the largest E4M3 and E2M1 in subnormal steps
     assert 2**24 <= largest_sum < 2**25  # so 25 bits and a sign
     assert top.ports[4] == Port("acc", "output", "[25:0]", signed=True)
 
 
 def test_operators():
-    integer, minifloat = operators(rtl("int_mac")), operators(rtl("minifloat_mac"))
-    assert (integer["Times"], integer["Plus"], integer["Sll"]) == (1, 1, 0)
-    assert (minifloat["Times"], minifloat["Sll"], minifloat["Uor"], minifloat["Xor"]) == (1, 1, 2, 2)
+    text = """module m #(parameter W = 2 + 2) (input wire [W-1:0] a, output wire [W*2-1:0] y);
+        wire any = |a[W-1 -: 2];
+        assign y = a * a + (a << any) + 1;
+    endmodule"""
+    assert operators(text) == {"Times": 1, "Plus": 2, "Sll": 1, "Uor": 1}
 
 
 def test_what_pyverilog_cannot_read_is_refused_by_line_and_leaves_nothing(tmp_path, monkeypatch, capfd):

@@ -1,0 +1,166 @@
+"""Verilog expressions under known parameters: their values where they are constant, their widths where they are not.
+
+Works on the nodes of Pyverilog's syntax tree. Widths follow the Verilog standard (IEEE 1364-2001, section 4.4), but an
+unsized constant counts only the bits that its value needs: synthesis keeps no others.
+"""
+
+import operator
+from dataclasses import dataclass, field
+
+from repro.errors import BadInput
+
+_VALUES = {
+    "Plus": operator.add, "Minus": operator.sub, "Times": operator.mul, "Divide": operator.floordiv, "Mod": operator.mod,
+    "Power": operator.pow, "Sll": operator.lshift, "Sla": operator.lshift, "Srl": operator.rshift, "Sra": operator.rshift,
+    "LessThan": operator.lt, "GreaterThan": operator.gt, "LessEq": operator.le, "GreaterEq": operator.ge, "Eq": operator.eq,
+    "NotEq": operator.ne, "And": operator.and_, "Or": operator.or_, "Xor": operator.xor,
+    "Land": lambda x, y: bool(x) and bool(y), "Lor": lambda x, y: bool(x) or bool(y),
+    "Uplus": operator.pos, "Uminus": operator.neg, "Ulnot": operator.not_, "Unot": operator.invert, "Uor": bool,
+}
+"""Pyverilog's name of an operator -> what it does to integers."""
+
+SHIFTS = ("Sll", "Srl", "Sla", "Sra")
+REDUCTIONS = ("Uand", "Unand", "Uor", "Unor", "Uxor", "Uxnor", "Ulnot")
+COMPARISONS = ("LessThan", "GreaterThan", "LessEq", "GreaterEq", "Eq", "NotEq", "Eql", "NotEql")
+LOGICAL = ("Land", "Lor")
+CASTS = ("signed", "unsigned")
+
+
+def kind_of(node) -> str:
+    """Pyverilog's name for the kind of a node: Plus, Identifier, Always, ..."""
+    return type(node).__name__
+
+
+def refuse(node, reason: str):
+    """Raise BadInput for a node that cannot be read."""
+    raise BadInput(f"line {node.lineno} of the Verilog: {reason}")
+
+
+def indexed(select):
+    """(start, width) of a slice written [start +: width] or [start -: width], None for [high:low].
+
+    Pyverilog keeps the first as [start : start + width]. It then holds the very same node twice.
+    """
+    if kind_of(select.lsb) in ("Plus", "Minus") and select.lsb.left is select.msb:
+        return select.msb, select.lsb.right
+    return None
+
+
+@dataclass
+class Scope:
+    """What names mean at one place: a number (parameter, loop counter), the full name of a signal, or a function's node.
+
+    ``widths``: full name of a signal -> bits; shared by all scopes. ``prefix`` stands before names declared here.
+    """
+
+    prefix: str
+    widths: dict[str, int]
+    names: dict = field(default_factory=dict)
+
+    def inside(self, label: str = "", names: dict | None = None) -> "Scope":
+        """A scope within this one, its prefix lengthened by a label, with further names."""
+        return Scope(self.prefix + label, self.widths, {**self.names, **(names or {})})
+
+    def find(self, identifier):
+        """What an identifier means. Raises BadInput for an unknown or a hierarchical name."""
+        if identifier.scope is not None or identifier.name not in self.names:
+            refuse(identifier, f"{identifier} is not declared in this module")
+        return self.names[identifier.name]
+
+    def known(self, node) -> int:
+        """The value of a constant expression. Raises BadInput when it depends on a signal."""
+        value = self.constant(node)
+        if value is None:
+            refuse(node, "a range, a parameter or the condition of a generate is no constant")
+        return value
+
+    def constant(self, node) -> int | None:
+        """The value of an expression, None when it depends on a signal."""
+        kind = kind_of(node)
+        if kind == "IntConst":
+            return _number(node)[0]
+        if kind == "Identifier":
+            meaning = self.find(node)
+            return meaning if isinstance(meaning, int) else None
+        if kind == "Cond":
+            condition = self.constant(node.cond)
+            return None if condition is None else self.constant(node.true_value if condition else node.false_value)
+        if kind in ("Concat", "Repeat"):
+            return self._joined(node)
+        if kind in ("Pointer", "Partselect"):
+            return self._part(node)
+        if kind == "SystemCall":
+            value = self.constant(node.args[0])
+            return max(value - 1, 0).bit_length() if node.syscall == "clog2" and value is not None else value
+        if kind not in _VALUES:
+            return None
+        operands = [self.constant(child) for child in node.children()]
+        return None if None in operands else int(_VALUES[kind](*operands))
+
+    def _joined(self, node) -> int | None:
+        parts = node.list if kind_of(node) == "Concat" else [node.value] * self.known(node.times)
+        total = 0
+        for part in parts:
+            value, bits = self.constant(part), self.bits(part)
+            if value is None:
+                return None
+            total = total << bits | value & (1 << bits) - 1
+        return total
+
+    def _part(self, node) -> int | None:
+        """A bit or a slice of a constant."""
+        value = self.constant(node.var)
+        if kind_of(node) == "Pointer":
+            low, bits = self.constant(node.ptr), 1
+        else:
+            start = indexed(node)
+            low, bits = self.constant(start[0] if start else node.lsb), self.bits(node)
+        return None if value is None or low is None else value >> low & (1 << bits) - 1
+
+    def bits(self, node) -> int:
+        """The width of an expression that stands alone."""
+        kind = kind_of(node)
+        if kind == "Identifier":
+            meaning = self.find(node)
+            return _needed(meaning) if isinstance(meaning, int) else self.widths[meaning]
+        if kind == "IntConst":
+            value, size = _number(node)
+            return size or _needed(value)
+        if kind in (*REDUCTIONS, *COMPARISONS, *LOGICAL, "Pointer"):
+            return 1
+        if kind == "Partselect":
+            start = indexed(node)
+            return self.known(start[1]) if start else abs(self.known(node.msb) - self.known(node.lsb)) + 1
+        if kind == "Concat" or kind == "LConcat":
+            return sum(self.bits(part) for part in node.list)
+        if kind == "Repeat":
+            return self.known(node.times) * self.bits(node.value)
+        if kind == "Cond":
+            return max(self.bits(node.true_value), self.bits(node.false_value))
+        if kind == "SystemCall" and node.syscall in CASTS:
+            return self.bits(node.args[0])
+        value = self.constant(node)
+        if value is not None:
+            return _needed(value)
+        if kind in (*SHIFTS, "Power"):
+            return self.bits(node.left)
+        if kind in _VALUES or kind == "Xnor":
+            return max(self.bits(child) for child in node.children())
+        refuse(node, f"{kind} is not known to the dataflow walk")
+
+
+def _needed(value: int) -> int:
+    """Bits of an unsized constant: at least one, and a sign for negative ones."""
+    return max(1, value.bit_length()) if value >= 0 else (-value - 1).bit_length() + 1
+
+
+def _number(node) -> tuple[int, int]:
+    """Value and size (0 when unsized) of a constant such as 12, 4'b10z1 (unknown bits read as zero) or 8'hff."""
+    text = node.value.replace("_", "").lower()
+    size, quote, digits = text.rpartition("'")
+    if not quote:
+        return int(text), 0
+    digits = digits.removeprefix("s")
+    base = {"b": 2, "o": 8, "d": 10, "h": 16}[digits[0]]
+    digits = digits[1:] if base == 10 else "".join("0" if digit in "xz?" else digit for digit in digits[1:])
+    return int(digits, base), int(size or 0)
