@@ -2,10 +2,10 @@
 
 Jupyter Book adds every ``*.js`` and ``*.css`` file below ``_static`` to every page. MathJax must not load that way: it would
 run before its settings, twice on pages with formulas, and for nothing on pages without. Sphinx adds it where it belongs. The
-format explorer's page names its own files.
+interactive pages name their own files.
 """
 
-ON_REQUEST = ("vendor/", "explorer/")
+ON_REQUEST = ("vendor/", "explorer/", "luts/")
 
 
 def leave_out(app, config):

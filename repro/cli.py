@@ -64,7 +64,7 @@ def list_() -> None:
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--live", is_flag=True, help="All that need nothing beyond pip packages and are no benchmarks.")
+@click.option("--live", is_flag=True, help="All that take seconds and need nothing beyond pip packages.")
 @SCALE
 @click.option("--shard", default="1/1", show_default=True, help="Compute the I-th of N parts of the grid.")
 @RESULTS
@@ -80,7 +80,7 @@ def run(names: tuple[str, ...], live: bool, scale: str, shard: str, results: Pat
         raise BadInput(f"shard {shard!r}: write I/N, such as 1/4")
     chosen = [experiment(name) for name in names or NAMES]
     for spec in chosen:
-        if live and (spec.needs or spec.benchmark):
+        if live and not spec.live:
             continue
         done = runner.run(spec, scale, results, (int(part), int(of)))
         click.echo(f"{spec.name}: {done} points computed" if done else f"{spec.name}: nothing to do")
@@ -136,8 +136,8 @@ def verify(names: tuple[str, ...], points: int, seed: int, results: Path) -> Non
         if spec.benchmark:
             click.echo(f"{name}: skipped, times differ from machine to machine")
             continue
-        if lacking := runner.unmet(spec):
-            click.echo(f"{name}: skipped, needs the data set {lacking[0]} (`repro fetch {lacking[0]}`)")
+        if reason := runner.unmet(spec):
+            click.echo(f"{name}: skipped, {reason}")
             continue
         if store.read(spec, results).empty:
             click.echo(f"{name}: no rows in {results}")
@@ -216,28 +216,47 @@ def format_(name: str) -> None:
 @click.argument("a")
 @click.argument("b", required=False)
 @click.option("--n", "k", default=4608, show_default=True, type=click.IntRange(1), help="Length of the dot product.")
-@click.option("--verilog", type=click.Path(path_type=Path), help="Also write the MAC's Verilog to this file.")
-def mac(a: str, b: str | None, k: int, verilog: Path | None) -> None:
+@click.option("--acc-bits", type=click.IntRange(2), help="Width of the accumulator; without it the exact width.")
+@click.option("--pipeline", is_flag=True, help="Put a register behind the multiplier.")
+@click.option("--saturate", is_flag=True, help="Stop at the accumulator's limits instead of wrapping (integers only).")
+@click.option("--verilog", type=click.Path(path_type=Path), help="Also write the tuned MAC to this file, and a self-checking test bench beside it (_tb).")
+def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, saturate: bool, verilog: Path | None) -> None:
     """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
     from hw.check import exhaustive, require_exhaustible
     from hw.generate import Mac, mac_verilog
-    from hw.synth import MAPPINGS, synthesise
+    from hw.testbench import testbench
+    from hw.variants import build
     from repro.atomic import replacing
     from repro.formats import parse
 
     first, second = parse(a), parse(b or a)
-    unit = Mac(first, second, k)
+    options = {"pipeline": pipeline, "saturate": saturate}
+    unit = Mac(first, second, k, acc_bits, **options)
     require_exhaustible(unit)
-    click.echo(f"{first.name} x {second.name}, exact sums of {k:,} products: accumulator of {unit.acc_bits} bits")
+    click.echo(f"{first.name} x {second.name}, sums of {k:,} products: accumulator of {unit.acc_bits} bits")
     if verilog:
-        with replacing(verilog) as temporary:
-            temporary.write_text(mac_verilog(first, second, k), encoding="utf-8")
-        click.echo(f"Verilog in {verilog}, top module {unit.name}")
-    for mapped in synthesise([(unit, mapping) for mapping in MAPPINGS]):
-        found, counts = exhaustive(mapped.netlist, unit), mapped.counts
-        click.echo(f"{mapped.mapping:14} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; "
+        bench = verilog.with_name(f"{verilog.stem}_tb{verilog.suffix}")
+        for path, text in ((verilog, mac_verilog(first, second, k, acc_bits, **options)), (bench, testbench(unit))):
+            with replacing(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        click.echo(f"Verilog in {verilog}, top module {unit.name}; test bench in {bench}")
+    for variant in ("default", "tuned"):
+        mapped, = build([(unit, variant)])
+        found, counts = exhaustive(mapped.netlist, mapped.design), mapped.counts
+        click.echo(f"{variant:8} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4, {counts.depth} LUT levels; "
                    f"{found.pairs:,} operand pairs run on the netlist, {found.mismatches} wrong, "
                    f"{found.overflows} overflows")
+
+
+@main.command()
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option("--results", type=click.Path(path_type=Path), default=paths.LIVE, show_default="build/results", help="Folder of vivado.csv.")
+def vivado(report: Path, results: Path) -> None:
+    """Put the counts of a Vivado utilisation REPORT beside ours (hw/vivado/utilisation.tcl makes one)."""
+    from repro.experiments import vivado as reports
+
+    row = reports.add(report, results)
+    click.echo(f"{row['a']} x {row['b']}: {row['lut']} LUT sites, {row['lut_cells']} LUT cells, {row['ff']} FF on {row['device']}")
 
 
 if __name__ == "__main__":

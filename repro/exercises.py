@@ -4,14 +4,19 @@ Each function below computes the answer to one exercise of the book from the pac
 To add an exercise, write such a function under its chapter.
 """
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from repro.accumulators import exact_width
+from hw import finn
+from hw.generate import Mac
+from repro import store
+from repro.accumulators import exact_width, l1_bound
 from repro.errors import BadInput
-from repro.experiments import bit_tricks, distributions
+from repro.experiments import all_luts, bit_tricks, counting, distributions, finn_unit, mac, mac_drawings, mac_luts, readout
 from repro.experiments.moments import LAWS, squared_error, student
 from repro.formats import Integer, Minifloat, catalogue, parse
 
@@ -200,3 +205,142 @@ def _magic():
 @_exercise("ex-clamp", "Divide both ends of ReLU6 by the scale. Do the results lie inside INT8?")
 def _clamp():
     return np.clip(np.array([0, 6]) * 16, Integer(8).min, Integer(8).max)
+
+
+# --- How wide must the accumulator be ----------------------------------------------------------------------------------
+
+
+@_exercise("ex-width-mixed", "INT4 reaches -8, UINT8 reaches 255. Which extreme is larger in magnitude? The sign counts.")
+def _width_mixed():
+    return exact_width(parse("INT4"), parse("UINT8"), 576)
+
+
+@_exercise("ex-width-first", "In units of the smallest product the largest is 144. How often does it fit into 16 bits?")
+def _width_first():
+    fmt = parse("E2M1")
+    return int((2**15 - 1) // (fmt.max / fmt.min_subnormal) ** 2) + 1
+
+
+@_exercise("ex-width-order", "Only an order that passes 127 loses anything, and what it loses is lost for good.")
+def _width_order():
+    def end(products):
+        register = 0
+        for product in products:
+            register = min(max(register + product, Integer(8).min), Integer(8).max)
+        return register
+    ends = [end(order) for order in itertools.permutations([100, 60, -80])]
+    return [min(ends), max(ends)]
+
+
+@_exercise("ex-width-ternary", "The L1 norm of the channel does not depend on the signs. Multiply it by 2**8 and look for P.")
+def _width_ternary():
+    return l1_bound(4608, 8)
+
+
+# --- Counting LUTs honestly --------------------------------------------------------------------------------------------
+
+
+@_exercise("ex-headline", "100 (1 - ratio), with the mean of the three ratios in mac.pairings(rows) whose bits are 8.", 0.02)
+def _headline():
+    pairs = mac.pairings(store.load(mac.EXPERIMENT))
+    return 100 * (1 - pairs[pairs["bits"] == 8][[mac.DEFAULT, mac.TUNED]].mean())
+
+
+@_exercise("ex-weights", "Multiply each column lut1 to lut6 by counting.mapper_weights() and add up, for both variants.")
+def _weights():
+    rows = store.load(mac.EXPERIMENT)
+    lines = rows[rows["a"] == "E4M3"].set_index("variant")
+    cost = sum(area * lines[size.lower()] for size, area in counting.mapper_weights().items())
+    return cost["remapped"] - cost["default"]
+
+
+@_exercise("ex-faults", "lut1 to lut6 say how many LUTs of each size there are. One of size n holds 2**n bits.")
+def _faults():
+    rows = store.load(mac.EXPERIMENT)
+    return counting.mask_bits(rows[(rows["a"] == "E2M1") & (rows["variant"] == mac.TUNED)].iloc[0])
+
+
+# --- The cost nobody shows: converting back ----------------------------------------------------------------------------
+
+
+@_exercise("ex-readout-code", "Its leading one fixes the exponent; keep it and one bit more, then round half to even.")
+def _readout_code():
+    fmt = parse("E2M1")
+    return fmt.encode(240 * fmt.min_subnormal / 64)
+
+
+@_exercise("ex-dyadic", "Multiply the scale by two until it lies in [0.5, 1), then by 256. S counts all doublings.")
+def _dyadic():
+    doublings = next(n for n in range(64) if 0.0123 * 2**n >= 0.5) + 8
+    return [round(0.0123 * 2**doublings), doublings]
+
+
+@_exercise("ex-amortise", "readout.costs(rows) has the read-out's share of its MAC in per cent. Divide it until it is below one.")
+def _amortise():
+    shares = readout.costs(store.load(readout.EXPERIMENT)).set_index(["fmt", "readout"])["share"]
+    return [math.floor(shares[pair]) + 1 for pair in (("E4M3", "power of two"), ("INT8", "16-bit scale"))]
+
+
+# --- What a bit of accumulator costs -----------------------------------------------------------------------------------
+
+
+@_exercise("ex-bit-share", "(2 * ceil(16 / 6) - 1) * 16 LUTs for the multiplier, one for each bit of the accumulator.", 0.01)
+def _bit_share():
+    return 100 * (1 - finn.mac(8, 8, 16) / finn.mac(8, 8, 32))
+
+
+@_exercise("ex-bit-threshold", "2^4 - 1 thresholds are stored, 64 to a LUT, and compared. Both count every bit of P.", 0.01)
+def _bit_threshold():
+    return finn_unit.per_bit(4, 128)
+
+
+@_exercise("ex-bit-ratio", "Add up finn_unit.terms(32, 4, B, 16, 1) and the same at 12, for one B after the other.")
+def _bit_ratio():
+    def luts(p, output_bits):
+        return finn_unit.terms(p, 4, output_bits, pe=16, simd=1).sum()
+    return next(bits for bits in range(1, 9) if luts(32, bits) >= 2.3 * luts(12, bits))
+
+
+# --- LUTs of all formats -----------------------------------------------------------------------------------------------
+
+
+@_exercise("ex-pair-partner", "Filter the table for E2M1, sort it by LUTs, and look for the first partner of eight bits.")
+def _pair_partner():
+    return all_luts.cheapest_partner(store.load(mac_luts.EXPERIMENT), "E2M1", bits=8)
+
+
+@_exercise("ex-pair-ratio", "Tick 'compare', look where one exponent is widest, and read the quotient in the card.", 0.004)
+def _pair_ratio():
+    return all_luts.largest_ratio(store.load(mac_luts.EXPERIMENT))
+
+
+# --- Inside an integer MAC ---------------------------------------------------------------------------------------------
+
+
+@_exercise("ex-booth", "Put a 0 below the lowest bit, cut into threes that share a bit; the leftmost of a three counts -2.")
+def _booth():
+    return mac_drawings.booth_digits(-77, Integer(8))
+
+
+@_exercise("ex-owed", "Row i owes 2c - 1 at weight 4**i. Two of the numbers are positive.")
+def _owed():
+    return sum((2 * carry - 1) * 4**row for row, carry in enumerate((0, 1, 1, 0)))
+
+
+@_exercise("ex-fused-luts", "A row for two bits of the narrower operand, a bit wider than the other. Then P minus that width.")
+def _fused_luts():
+    return mac_drawings.fused_luts(Mac(Integer(8), Integer(6), 576))
+
+
+# --- Inside a minifloat MAC --------------------------------------------------------------------------------------------
+
+
+@_exercise("ex-minifloat-product", "Hidden bits first: which code is subnormal? The shift is the sum of (exponent - 1).")
+def _minifloat_product():
+    fmt = parse("E3M2")
+    return fmt.decode(0b0_101_10) * fmt.decode(0b1_000_11) / fmt.min_subnormal**2
+
+
+@_exercise("ex-places", "A stored exponent of 0 shifts as 1 does. How many distances has each operand, how many their sum?")
+def _places():
+    return 1 + sum(2 ** parse(name).exponent_bits - 2 for name in ("E5M2", "E4M3"))

@@ -9,7 +9,7 @@ from repro.experiments import experiment
 
 def test_help_explains_every_command(repro):
     text = repro("--help").stdout
-    for command in ("list", "run", "bench", "show", "verify", "claims", "fetch", "doctor", "format", "mac"):
+    for command in ("list", "run", "bench", "show", "verify", "claims", "fetch", "doctor", "format", "mac", "vivado"):
         assert f"\n  {command} " in text
         helped = repro(command, "--help")
         assert helped.returncode == 0 and "Usage:" in helped.stdout
@@ -30,7 +30,8 @@ def test_mac_checks_its_netlist_and_writes_verilog(repro, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("256 operand pairs run on the netlist, 0 wrong") == 2
     assert "module mac_E2M1_E2M1_k9_p12" in file.read_text()
-    assert [p.name for p in file.parent.iterdir()] == ["mac.v"]
+    assert "PASS" in file.with_name("mac_tb.v").read_text()
+    assert {p.name for p in file.parent.iterdir()} == {"mac.v", "mac_tb.v"}
 
 
 def test_bench_measures_anew_every_time_and_verify_leaves_it_alone(repro, tmp_path):
@@ -46,7 +47,7 @@ def test_bench_measures_anew_every_time_and_verify_leaves_it_alone(repro, tmp_pa
 
 
 def test_run_show_verify_in_a_folder_of_ones_own(repro, tmp_path):
-    assert "mac: 4 points computed" in repro("run", "mac", "--scale", "smoke", "--results", tmp_path).stdout
+    assert "mac: 10 points computed" in repro("run", "mac", "--scale", "smoke", "--results", tmp_path).stdout
     assert "mac: nothing to do" in repro("run", "mac", "--scale", "smoke", "--results", tmp_path).stdout
     done = repro("verify", "mac", "--results", tmp_path)
     assert done.returncode == 0 and " 0 failed" in done.stdout

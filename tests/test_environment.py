@@ -21,7 +21,7 @@ def canonical(name: str) -> str:
 
 def test_every_dependency_is_pinned():
     pins = {canonical(name) for name in pinned()}
-    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    wanted = [*PROJECT["dependencies"], *(name for extra in PROJECT["optional-dependencies"].values() for name in extra)]
     assert {canonical(re.split(r"[<>=;\[ ]", name)[0]) for name in wanted} <= pins
 
 

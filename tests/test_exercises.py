@@ -9,8 +9,9 @@ from repro import exercises
 from repro.errors import BadInput
 from repro.paths import ROOT
 
-PART_I = ("minifloats", "number-line", "rounding", "which-format", "fast", "explorer")
-CHAPTERS = [path for name in PART_I if (path := ROOT / "book" / f"{name}.md").exists()]
+CHECKED = ("minifloats", "number-line", "rounding", "which-format", "fast", "explorer", "integer-mac", "minifloat-mac",
+           "accumulator-width", "counting-luts", "read-out", "all-luts", "accumulator-bit")
+CHAPTERS = [path for name in CHECKED if (path := ROOT / "book" / f"{name}.md").exists()]
 
 
 def in_chapters() -> dict[str, tuple[str, str]]:

@@ -35,6 +35,15 @@ class Experiment:
 
     benchmark: bool = False
     """Times of a machine: computed by `repro bench` in one piece, never by --live, and compared with nothing by `repro verify`."""
+    recorded: bool = False
+    """Takes minutes: never computed by --live, so that a book build stays short; its rows come with the project."""
+    lacks: Callable[[], str] = field(default=str, repr=False)
+    """What is missing here to compute it, beyond pip packages and data sets: one line with the way out, or nothing."""
+
+    @property
+    def live(self) -> bool:
+        """Whether a book build computes it."""
+        return not (self.needs or self.benchmark or self.recorded or self.lacks())
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from repro.experiments.mac import DOT_PRODUCT
+from repro.experiments.mac_rows import DOT_PRODUCT
 from repro.formats import Format, Minifloat, catalogue
 
 EXPONENT_BITS = (1, 6)

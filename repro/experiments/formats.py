@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from repro import accumulators
 from repro.errors import BadInput
 from repro.exhibits import COLOURS, Figure, Table, exhibit
-from repro.experiments.mac import DOT_PRODUCT
+from repro.experiments.mac_rows import DOT_PRODUCT
 from repro.formats import Integer, Minifloat, catalogue, parse
 
 FIELDS = {"sign": ("#333333", "white"), "exponent": ("#009E73", "black"), "mantissa": ("#F0D6E4", "black")}

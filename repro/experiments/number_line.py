@@ -6,7 +6,7 @@ import pandas as pd
 
 from repro import accumulators
 from repro.exhibits import COLOURS, LINES, MARKERS, Figure, Table, exhibit
-from repro.experiments.mac import DOT_PRODUCT
+from repro.experiments.mac_rows import DOT_PRODUCT
 from repro.formats import Format, catalogue, parse
 
 EIGHT_BITS = ("INT8", "E2M5", "E3M4", "E4M3", "E5M2")

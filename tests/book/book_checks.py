@@ -15,7 +15,12 @@ from repro.formats import catalogue
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PHONE_WIDTHS = (390, 360)
-EXPLORED = {fmt.name for fmt in catalogue()}
+FORMATS = catalogue()
+CHOICES = {
+    "explorer.html": {fmt.name for fmt in FORMATS},
+    "all-luts.html": {f"{a.name}x{b.name}" for a in FORMATS for b in FORMATS if a.kind == b.kind},
+}
+"""Fragments that a page's scripts understand, beside its anchors."""
 NOT_PAGES = ("_static", "_sources")
 
 FINDINGS = """async () => {
@@ -111,13 +116,13 @@ def problems(browser: Browser, folder: Path) -> list[str]:
 def resolves(folder: Path, link: str) -> bool:
     """Whether a link inside the book names a file that is there and, when it has a fragment, an anchor in it.
 
-    The fragment of a link to the explorer is the name of a format.
+    The fragment of a link to an interactive page may be what it shall show, one of CHOICES.
     """
     parts = urlsplit(link)
     target = folder / unquote(parts.path).lstrip("/")
     if not target.is_file():
         return target == folder
-    if target.name == "explorer.html" and parts.fragment in EXPLORED:
+    if parts.fragment in CHOICES.get(target.name, ()):
         return True
     return not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in anchors(target)
 

@@ -1,0 +1,96 @@
+"""Rows from Vivado's reports: added, replaced, shown beside ours. The reports are written here; no tool made the counts."""
+
+import pandas as pd
+import pytest
+
+from hw.generate import Mac
+from repro.errors import BadInput
+from repro.experiments import vivado
+from repro.formats import parse
+
+REPORT = """\
+| Tool Version : Vivado v.2023.2 (lin64)
+| Design       : {design}
+| Device       : xczu7ev-ffvc1156-2-e
+| Design State : {state}
+| Site Type | Used | Fixed | Available | Util% |
+| CLB LUTs* | {lut} | 0 | 230400 | 0.04 |
+| CLB Registers | 49 | 0 | 460800 | 0.01 |
+| DSPs | {dsp} | 0 | 1728 | 0.00 |
+| Ref Name | Used | Functional Category |
+| LUT6 | 30 | CLB |
+| LUT2 | 70 | CLB |
+| CARRY8 | 9 | CLB |
+"""
+
+
+@pytest.fixture
+def report(tmp_path):
+    def write(design="mac_E4M3_E4M3_k4608_p49", state="Synthesized", lut=91, dsp=0):
+        path = tmp_path / "mac.rpt"
+        path.write_text(REPORT.format(design=design, state=state, lut=lut, dsp=dsp))
+        return path
+
+    return write
+
+
+def test_add_and_replace(report, tmp_path):
+    row = vivado.add(report(), tmp_path)
+    assert (row["a"], row["b"], row["k"], row["acc_bits"], row["lut"], row["lut_cells"]) == ("E4M3", "E4M3", 4608, 49, 91, 100)
+    vivado.add(report(design="mac_E4M3Bn2_INT4_k9_p30".replace("INT4", "E2M1")), tmp_path)
+    vivado.add(report(state="Routed", lut=88), tmp_path)
+    vivado.add(report(lut=90), tmp_path)  # the same key again
+    rows = vivado.load(tmp_path)
+    assert list(rows.columns) == vivado.COLUMNS and set(rows["rtl"]) == {"tuned"}
+    assert rows[["a", "b", "state", "lut"]].values.tolist() == [
+        ["E4M3", "E4M3", "Routed", 88], ["E4M3", "E4M3", "Synthesized", 90], ["E4M3B-2", "E2M1", "Synthesized", 91]]
+
+
+@pytest.mark.parametrize("a, b, options, rtl", [
+    ("INT8", "UINT3", {"architecture": "plain"}, "plain"), ("E4M3", "INT4", {"pipeline": True}, "tuned piped"),
+    ("INT8N", "INT8", {"architecture": "plain", "pipeline": True, "saturate": True}, "plain piped saturating"),
+    ("E4M3B-2", "E2M1", {}, "tuned")])
+def test_names_that_the_generator_gives_are_understood(report, tmp_path, a, b, options, rtl):
+    mac = Mac(parse(a), parse(b), 9, **options)
+    row = vivado.add(report(design=mac.name), tmp_path)
+    assert (row["a"], row["b"], row["k"], row["acc_bits"], row["rtl"]) == (a, b, 9, mac.acc_bits, rtl)
+
+
+def test_earlier_folders_win(report, tmp_path):
+    vivado.add(report(lut=1), tmp_path / "mine")
+    vivado.add(report(lut=2), tmp_path / "theirs")
+    assert list(vivado.load(tmp_path / "mine", tmp_path / "theirs")["lut"]) == [1]
+    assert vivado.load(tmp_path / "none").empty
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"design": "uart"}, "uart is no MAC of this package"), ({"dsp": 2}, "uses 2 DSPs"),
+    ({"design": "mac_E9Q_E4M3_k1_p9"}, "unknown format 'E9Q'"),
+    ({"design": "mac_E4M3_E4M3_k9_p49_saturating"}, "only integer MACs saturate")])
+def test_refused(report, tmp_path, changes, message):
+    with pytest.raises(BadInput, match=message):
+        vivado.add(report(**changes), tmp_path)
+    assert vivado.load(tmp_path).empty
+
+
+def test_a_broken_file_is_named(report, tmp_path):
+    (tmp_path / "vivado.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(BadInput, match="vivado.csv line 1"):
+        vivado.add(report(), tmp_path)
+
+
+def test_beside_ours(report, tmp_path):
+    ours = pd.DataFrame([{"a": name, "b": name, "k": 4608, "acc_bits": bits, "variant": variant, "lut": lut - less}
+                         for name, bits, lut in (("E4M3", 49, 110), ("INT8", 28, 98))
+                         for variant, less in (("tuned", 20), ("default", 0))])
+    vivado.add(report(), tmp_path)
+    vivado.add(report(design="mac_E4M3_E4M3_k4608_p49_plain", lut=95), tmp_path)
+    vivado.add(report(design="mac_E4M3_E4M3_k4608_p49_piped", lut=1), tmp_path)  # no row of ours has a pipeline
+    frame = vivado.beside(ours, tmp_path).frame.set_index(["a", "Verilog for Vivado"])
+    shown = ["default", "tuned", "Vivado LUT sites", "Vivado LUT cells", "Vivado FF"]
+    assert list(frame.columns[3:8]) == shown and len(frame) == 3
+    assert frame.loc[("E4M3", "tuned"), shown].tolist() == [110, 90, 91, 100, 49]
+    assert frame.loc[("E4M3", "plain"), shown].tolist() == [110, 90, 95, 100, 49]
+    int8 = frame.loc["INT8"].iloc[0]
+    assert int8[["default", "tuned"]].tolist() == [98, 78] and pd.isna(int8["Vivado LUT sites"])
+    assert ">–<" in vivado.beside(ours, tmp_path / "none")._repr_html_()
