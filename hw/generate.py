@@ -61,8 +61,9 @@ class Mac:
 
     @property
     def name(self) -> str:
-        """The top module's name, a Verilog identifier such as mac_E4M3_E4M3_k4608_p49; options other than the default follow."""
-        options = [self.architecture if self.architecture != TUNED else "", "piped" * self.pipeline, "saturating" * self.saturate]
+        """The top module's name, a Verilog identifier such as mac_E4M3_E4M3_k4608_p49; then options, where they are not the default."""
+        options = [self.architecture if self.architecture != TUNED else "", "piped" * self.pipeline,
+                   "saturating" * self.saturate]
         base = f"mac_{self.a.name}_{self.b.name}_k{self.k}_p{self.acc_bits}"
         return "_".join([base, *filter(None, options)]).replace("-", "n")
 
@@ -102,7 +103,8 @@ class Mac:
         if self.kinds == {"minifloat"}:
             return _minifloat(self.a, self.b, options, tuned)
         a, b = (self.a, self.b) if self.a.kind == "minifloat" else (self.b, self.a)
-        parameters = {"EA": a.exponent_bits, "MA": a.mantissa_bits, "WB": b.bits, "B_SIGNED": int(b.signed), "BOOTH": int(tuned)}
+        parameters = {"EA": a.exponent_bits, "MA": a.mantissa_bits, "WB": b.bits, "B_SIGNED": int(b.signed),
+                      "BOOTH": int(tuned)}
         return "mixed_mac", parameters | options, a is not self.a
 
     def top(self, name: str | None = None) -> str:
@@ -144,7 +146,7 @@ def _row_bits(a: Format, b: Format) -> int:
 
 
 def _minifloat(a: Format, b: Format, options: dict, tuned: bool) -> tuple[str, dict, bool]:
-    """One exponent bit on both sides is a sign and a magnitude: no shift, so the integer's fused rows serve where tables do not."""
+    """One exponent bit on both sides is a sign and a magnitude: no shift, so the integer's fused rows serve, beyond tables."""
     booth = min(a.mantissa_bits, b.mantissa_bits) + 1 > _TABLE_BITS
     if tuned and booth and a.exponent_bits == b.exponent_bits == 1 and "PIPELINE" not in options:
         swap = a.bits < b.bits

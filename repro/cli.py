@@ -219,7 +219,8 @@ def format_(name: str) -> None:
 @click.option("--acc-bits", type=click.IntRange(2), help="Width of the accumulator; without it the exact width.")
 @click.option("--pipeline", is_flag=True, help="Put a register behind the multiplier.")
 @click.option("--saturate", is_flag=True, help="Stop at the accumulator's limits instead of wrapping (integers only).")
-@click.option("--verilog", type=click.Path(path_type=Path), help="Also write the tuned MAC to this file, and a self-checking test bench beside it (_tb).")
+@click.option("--verilog", type=click.Path(path_type=Path),
+              help="Also write the tuned MAC to this file, and a self-checking test bench beside it (_tb).")
 def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, saturate: bool, verilog: Path | None) -> None:
     """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
     from hw.check import exhaustive, require_exhaustible
@@ -250,13 +251,15 @@ def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, sat
 
 @main.command()
 @click.argument("report", type=click.Path(path_type=Path))
-@click.option("--results", type=click.Path(path_type=Path), default=paths.LIVE, show_default="build/results", help="Folder of vivado.csv.")
+@click.option("--results", type=click.Path(path_type=Path), default=paths.LIVE, show_default="build/results",
+              help="Folder of vivado.csv.")
 def vivado(report: Path, results: Path) -> None:
     """Put the counts of a Vivado utilisation REPORT beside ours (hw/vivado/utilisation.tcl makes one)."""
     from repro.experiments import vivado as reports
 
     row = reports.add(report, results)
-    click.echo(f"{row['a']} x {row['b']}: {row['lut']} LUT sites, {row['lut_cells']} LUT cells, {row['ff']} FF on {row['device']}")
+    click.echo(f"{row['a']} x {row['b']}: {row['lut']} LUT sites, {row['lut_cells']} LUT cells, {row['ff']} FF "
+               f"on {row['device']}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import importlib
 from repro.errors import BadInput
 from repro.experiments.base import Experiment
 
-NAMES = ("accumulator_sweep", "census", "distributions", "equality", "fakequant_speed", "lanes", "mac", "mac_luts", "network_speed", "overflow",
-         "peers", "place_route", "proofs", "readout", "rtl_loop", "sqnr", "tensors", "top1")
+NAMES = ("accumulator_sweep", "census", "distributions", "equality", "fakequant_speed", "lanes", "mac", "mac_luts",
+         "network_speed", "overflow", "peers", "place_route", "proofs", "readout", "rtl_loop", "sqnr", "tensors", "top1")
 
 
 def experiment(name: str) -> Experiment:

@@ -129,8 +129,8 @@ def exponent_figure(rows: pd.DataFrame) -> Figure:
                       color=COLOURS["integer"])
     axis.set(xlabel="places that the exponents can shift by", ylabel="LUTs of one MAC", ylim=(0, None))
     axis.legend()
-    return Figure(f"LUTs of the {len(mine)} pairs of minifloats, tuned, exact sums of {DOT_PRODUCT:,} products, against the sum "
-                  "of both ranges of exponents.", rows=rows, figure=figure,
+    return Figure(f"LUTs of the {len(mine)} pairs of minifloats, tuned, exact sums of {DOT_PRODUCT:,} products, against the "
+                  "sum of both ranges of exponents.", rows=rows, figure=figure,
                   alt=f"LUTs rise nearly in a straight line, from a median of {medians.iloc[0]:.0f} without any shift to "
                       f"{medians.iloc[-1]:.0f} with {medians.index[-1]} places; level lines show INT4 at "
                       f"{integers['INT4']:.0f} and INT8 at {integers['INT8']:.0f}.")

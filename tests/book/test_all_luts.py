@@ -72,7 +72,8 @@ def chosen(page) -> str:
 
 
 def table(page) -> list[list[str]]:
-    return page.evaluate("[...document.querySelectorAll('#luts-table tbody tr')].map(line => [...line.cells].map(c => c.textContent))")
+    return page.evaluate("""[...document.querySelectorAll("#luts-table tbody tr")]
+      .map(line => [...line.cells].map(cell => cell.textContent))""")
 
 
 # ---- Every number is a row's -------------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ const HeatMap = (() => {
     const cell = cells.get(`${a}x${b}`);
     cell.setAttribute("aria-selected", "true");
     cell.tabIndex = 0;
-    for (const head of cell.closest("table").querySelectorAll(`th[data-a="${a}"], th[data-b="${b}"]`)) head.classList.add("marked");
+    const heads = cell.closest("table").querySelectorAll(`th[data-a="${a}"], th[data-b="${b}"]`);
+    for (const head of heads) head.classList.add("marked");
   }
 
   /** The pair that a key leads to from a cell; null for any other key. */

@@ -52,6 +52,6 @@ const Pairs = (() => {
   const variants = distinct("variant").sort();
   const { start, colours } = data;
 
-  return Object.freeze({ rows, formats, lengths, variants, start, colours, MEASURES, find, integerRow, ratio, kindOf, words, link,
-                         parse, csv });
+  return Object.freeze({ rows, formats, lengths, variants, start, colours, MEASURES, find, integerRow, ratio, kindOf, words,
+                         link, parse, csv });
 })();
