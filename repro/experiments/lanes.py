@@ -1,6 +1,7 @@
 """What a product costs in a lane: SIMD products a cycle, an adder tree and one accumulator. Every netlist is checked."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 from hw import check, lane
@@ -8,6 +9,7 @@ from hw.generate import Mac
 from hw.synth import UNIT_COST, YOSYS_DEFAULT, synthesise
 from repro.exhibits import COLOURS, LINES, MARKERS, Figure, Table, exhibit
 from repro.experiments.base import Experiment
+from repro.experiments.mac_rows import order
 from repro.experiments.verdict import Verdict, judge
 from repro.formats import parse
 
@@ -59,7 +61,7 @@ def per_product(rows: pd.DataFrame, mapping: str = BEST, cell: str = "lut") -> p
     chosen = rows[rows["mapping"] == mapping]
     each = chosen.assign(each=chosen[cell] / chosen["simd"].clip(lower=1))
     table = each.pivot(index="fmt", columns="simd", values="each")
-    return table.loc[list(dict.fromkeys(chosen["fmt"]))]
+    return table.loc[sorted(table.index, key=order)]
 
 
 @exhibit
@@ -75,9 +77,12 @@ def lane_figure(rows: pd.DataFrame) -> Figure:
         style = {"color": COLOURS[kind], "marker": MARKERS[kind], "linestyle": LINES[kind]}
         axis.plot(places, lanes, **style)
         axis.plot(places, other.loc[name].drop(MAC), **{**style, "linestyle": "none"}, fillstyle="none")
-        axis.annotate(name, (places[-1], lanes.iloc[-1]), xytext=(8, 0), textcoords="offset points", va="center",
-                      color=COLOURS[kind])
         spoken.append(f"{name} {', '.join(f'{lut:.0f}' for lut in lanes)}")
+    lowest, apart = -np.inf, 0.045 * table.drop(columns=MAC).max().max()
+    for name, end in table[table.columns.max()].sort_values().items():
+        lowest = max(end, lowest + apart)  # labels of neighbours stay apart
+        axis.annotate(name, (len(table.columns) - 2, end), xytext=(len(table.columns) - 1.92, lowest), va="center",
+                      color=COLOURS[parse(name).kind])
     for kind in dict.fromkeys(parse(name).kind for name in table.index):
         axis.plot([], [], color=COLOURS[kind], marker=MARKERS[kind], linestyle=LINES[kind], label=f"{kind}, {BEST}")
     axis.plot([], [], color="#555555", marker="D", fillstyle="none", linestyle="none", label=f"hollow: {YOSYS_DEFAULT}")

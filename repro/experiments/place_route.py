@@ -89,9 +89,10 @@ def strips(rows: pd.DataFrame) -> Figure:
     axis.legend(ncols=3, fontsize=9)
     spoken = "; ".join(f"{name} {_medians(table, name)}" for name in names)
     return Figure(f"Highest clock of one multiply-accumulate unit between registers, {place.DEVICE}, no DSP, exact sums of "
-                  f"{DOT_PRODUCT:,} products. A dot is one placement from one seed. Hollow: Yosys chooses the multiplier. "
-                  "Half filled: one carry chain per multiplier bit. Filled: Verilog written for LUTs. Vertical lines part the "
-                  "widths. Another device and flow than the paper's.",
+                  f"{DOT_PRODUCT:,} products. A dot is one placement from one seed. Each format from left to right: hollow, "
+                  "Yosys chooses the multiplier; half filled, one carry chain per multiplier bit; filled, Verilog written for "
+                  "LUTs of six inputs, which this device lacks. Vertical lines part the widths. Another device and flow than "
+                  "the paper's.",
                   rows=rows, figure=figure,
                   alt=f"Strips of dots by format; median MHz of {', '.join(place.VARIANTS)}: {spoken}.")
 

@@ -15,6 +15,7 @@ from hw.generate import Mac
 from hw.synth import UNIT_COST, YOSYS_DEFAULT, synthesise
 from repro.exhibits import COLOURS, OTHER_COLOURS, Figure, Table, exhibit
 from repro.experiments.base import Experiment
+from repro.experiments.mac_rows import order
 from repro.experiments.verdict import Verdict, judge
 from repro.formats import Format, parse
 
@@ -95,6 +96,7 @@ def costs(rows: pd.DataFrame, mapping: str = BEST) -> pd.DataFrame:
         fmt = parse(row.fmt)
         found.append({"fmt": row.fmt, "kind": fmt.kind, "bits": fmt.bits, "readout": row.readout, "mac": macs[row.fmt],
                       "extra": row.lut, "share": 100 * row.lut / macs[row.fmt]})
+    found.sort(key=lambda line: (order(line["fmt"]), READOUTS[line["kind"]].index(line["readout"])))
     return pd.DataFrame(found)
 
 
@@ -155,8 +157,8 @@ def cost_table(rows: pd.DataFrame) -> Table:
         frame["with one each" if share == 1 else f"one for {share:,}"] = table["mac"] + table["extra"] / share
     formats = {name: "{:,.1f}" if name.startswith("one for") else "{:,.0f}" for name in frame.columns[2:]}
     return Table(f"LUTs a MAC without and with converting back, under {BEST}. A read-out takes one cycle for a sum and a MAC one "
-                 f"cycle for a product, so a read-out can serve as many MACs as a dot product has products: 9, 576 or "
-                 f"{DOT_PRODUCT:,} of ResNet-18's. What brings their sums to it, a register of each MAC or a multiplexer, is "
+                 f"cycle for a product, so a read-out can serve as many MACs as a dot product has products: up to "
+                 f"{DOT_PRODUCT:,} in ResNet-18. What brings their sums to it, a register of each MAC or a multiplexer, is "
                  "not counted.", rows=rows, frame=frame, formats=formats)
 
 
