@@ -63,6 +63,8 @@ def exhaustive(netlist: Netlist, mac: Mac) -> Check:
     5. Every operand pair, from register values spread over all of its 2**P (pseudo-random, always the same ones):
        the first four runs leave many upper bits in step with each other, and a fault there could hide.
 
+    What a saturating register does at its limits, and how clear passes a pipeline, hw.check_options asks.
+
     Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc without
     being a pipeline.
     """

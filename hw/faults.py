@@ -1,7 +1,7 @@
 """Faults put into a mapped MAC on purpose: every bit of every LUT's table, flipped one at a time.
 
 A good check catches a fault, or the fault is no fault: its entry of the table is one that no operands and no
-accumulator ever read. That is proved, not sampled (hw.prove).
+accumulator ever read, or it is read but never changes a sum. That is proved, not sampled (hw.prove).
 """
 
 from dataclasses import dataclass, field, replace

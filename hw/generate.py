@@ -15,7 +15,7 @@ from repro.formats import Format
 PLAIN = "plain"
 """Multiply with `*`, shift with `<<`, add: what a textbook writes."""
 TUNED = "tuned"
-"""Written for LUTs of six inputs: the variant that took the fewest."""
+"""Written for LUTs of six inputs. Rules choose among its forms; the few pairs for which plain is smaller are in `mac_luts`."""
 ARCHITECTURES = (PLAIN, TUNED)
 
 _TABLE_BITS = 4

@@ -13,7 +13,7 @@ VARIANTS = {
     "rewritten": (TUNED, YOSYS_DEFAULT),
     "tuned": (TUNED, UNIT_COST),
 }
-"""Variant -> (architecture of hw.generate, mapping of hw.synth). Only the last has both kinds of format at their best."""
+"""Variant -> (architecture of hw.generate, mapping of hw.synth). Only the last treats both kinds of format alike: each is written for the LUTs, and each LUT counts one."""
 
 
 def build(jobs: list[tuple[Mac, str]]) -> list[Mapped]:

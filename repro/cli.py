@@ -11,6 +11,8 @@ import click
 from repro import paths
 from repro.errors import BadInput
 
+WIDEST = 1024
+"""Bits of accumulator beyond which `repro mac` says no: every format of up to 8 exponent bits needs fewer."""
 RESULTS = click.option("--results", type=click.Path(path_type=Path), default=paths.RECORDED, show_default="data/results",
                        help="Folder of the CSV files.")
 SCALE = click.option("--scale", default="laptop", show_default=True, help="smoke (seconds) or laptop.")
@@ -219,21 +221,31 @@ def format_(name: str) -> None:
 @click.option("--acc-bits", type=click.IntRange(2), help="Width of the accumulator; without it the exact width.")
 @click.option("--pipeline", is_flag=True, help="Put a register behind the multiplier.")
 @click.option("--saturate", is_flag=True, help="Stop at the accumulator's limits instead of wrapping (integers only).")
+@click.option("--plain", is_flag=True, help="Write the textbook's Verilog to --verilog instead of the tuned one.")
+@click.option("--dsp", is_flag=True, help="Also count the MAC with DSP blocks allowed (not evaluated).")
 @click.option("--verilog", type=click.Path(path_type=Path),
-              help="Also write the tuned MAC to this file, and a self-checking test bench beside it (_tb).")
-def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, saturate: bool, verilog: Path | None) -> None:
+              help="Also write the MAC to this file, and a self-checking test bench beside it (_tb).")
+def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, saturate: bool, plain: bool,
+        dsp: bool, verilog: Path | None) -> None:
     """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
     from hw.check import exhaustive, require_exhaustible
-    from hw.generate import Mac, mac_verilog
+    from hw.check_options import wrong_edges
+    from hw.generate import PLAIN, TUNED, Mac, mac_verilog
+    from hw.synth import DSP_ALLOWED, synthesise
     from hw.testbench import testbench
     from hw.variants import build
     from repro.atomic import replacing
     from repro.formats import parse
 
     first, second = parse(a), parse(b or a)
-    options = {"pipeline": pipeline, "saturate": saturate}
+    options = {"architecture": PLAIN if plain else TUNED, "pipeline": pipeline, "saturate": saturate}
     unit = Mac(first, second, k, acc_bits, **options)
     require_exhaustible(unit)
+    if unit.acc_bits > WIDEST:
+        raise BadInput(f"{unit.name}: an accumulator of {unit.acc_bits} bits is beyond the {WIDEST} that are synthesised here: "
+                       "use fewer exponent bits or a smaller --acc-bits")
+    if verilog and not verilog.name:
+        raise BadInput(f"{verilog} is a folder: name a file for the Verilog")
     click.echo(f"{first.name} x {second.name}, sums of {k:,} products: accumulator of {unit.acc_bits} bits")
     if verilog:
         bench = verilog.with_name(f"{verilog.stem}_tb{verilog.suffix}")
@@ -241,12 +253,20 @@ def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, sat
             with replacing(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         click.echo(f"Verilog in {verilog}, top module {unit.name}; test bench in {bench}")
+    failed = False
     for variant in ("default", "tuned"):
         mapped, = build([(unit, variant)])
         found, counts = exhaustive(mapped.netlist, mapped.design), mapped.counts
+        wrong = found.mismatches + wrong_edges(mapped.netlist, mapped.design)
+        failed |= wrong > 0
         click.echo(f"{variant:8} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4, {counts.depth} LUT levels; "
-                   f"{found.pairs:,} operand pairs run on the netlist, {found.mismatches} wrong, "
+                   f"{found.pairs:,} operand pairs run on the netlist, {wrong} wrong, "
                    f"{found.overflows} overflows")
+    if dsp:
+        counts = synthesise([(dataclasses.replace(unit, architecture=PLAIN), DSP_ALLOWED)])[0].counts
+        click.echo(f"with DSP {counts.dsp} DSP, {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; counted only")
+    if failed:
+        sys.exit(1)
 
 
 @main.command()

@@ -101,6 +101,9 @@ def test_claims_takes_a_readers_values(repro, tmp_path):
     (["run", "mac", "--scale", "smoke", "--results", "/dev/null"], "/dev/null"),
     (["mac", "E2M1", "--n", "2000000"], "stops at 2**20"),
     (["mac", "E2M1", "--n", "9", "--verilog", "/dev/null/mac.v"], "/dev/null"),
+    (["mac", "E2M1", "--n", "9", "--verilog", "."], "name a file"),
+    (["mac", "E10M2", "UINT2"], "use fewer exponent bits"),
+    (["mac", "E2M1", "--saturate"], "only integer MACs saturate"),
 ])
 def test_what_is_wrong_gets_one_line_and_status_2(capsys, arguments, expected):
     with pytest.raises(SystemExit) as caught:

@@ -24,7 +24,7 @@ from repro.formats import catalogue, parse
 
 WIDTHS = {"smoke": (3, 4), "laptop": tuple(range(3, 9))}
 MOST_BITS = 14
-"""Of both factors together, for a proof in seconds. Wider multipliers are run over all their inputs instead (`mac_luts`)."""
+"""Of both factors together, for a proof in seconds. The tests run the wider Booth products over all their inputs, inside MACs."""
 SHIFTS = {"smoke": ((4, 2),), "laptop": tuple((width, bits) for width in (4, 8, 12, 16) for bits in (1, 2, 3, 4, 5))}
 TABLES = {"smoke": ((2, 2), (4, 3)), "laptop": tuple((a, b) for a in range(1, 5) for b in range(a, 8))}
 """Significands of the generator's table multipliers: the narrower one first."""

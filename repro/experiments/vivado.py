@@ -55,7 +55,10 @@ def load(*folders: Path) -> pd.DataFrame:
     frames = []
     for file in (Path(folder) / "vivado.csv" for folder in folders or (paths.LIVE, paths.RECORDED)):
         if file.exists():
-            frame = pd.read_csv(file, keep_default_na=False)
+            try:
+                frame = pd.read_csv(file, keep_default_na=False)
+            except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
+                frame = pd.DataFrame()
             if list(frame.columns) != COLUMNS:
                 raise BadInput(f"{file} line 1: expected the columns {','.join(COLUMNS)}: delete it and add the reports again")
             frames.append(frame)

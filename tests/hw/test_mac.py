@@ -11,7 +11,8 @@ import pytest
 
 from hw import synth, yosys
 from hw.check import exhaustive, to_planes
-from hw.generate import PLAIN, Mac, mac_verilog, with_dependencies
+from hw.check_options import wrong_edges
+from hw.generate import PLAIN, Mac, mac_verilog, rtl, with_dependencies
 from hw.netlist import Netlist
 from hw.synth import CARRY_ROWS, DSP_ALLOWED, MAPPINGS, UNIT_COST, synthesise
 from hw.variants import build
@@ -192,11 +193,26 @@ OPTIONS = [Mac(parse("INT4"), parse("INT4"), K, 8, saturate=True), Mac(parse("IN
            Mac(parse("INT4"), parse("UINT4"), 9, 5, PLAIN, pipeline=True, saturate=True), Mac(parse("E2M1"), parse("E3M2"), K, None, PLAIN, True)]
 
 
-def test_options_are_exact_too():
-    for unit in synthesise([(option, UNIT_COST) for option in OPTIONS]):
+@pytest.fixture(scope="module")
+def optioned():
+    return synthesise([(option, UNIT_COST) for option in OPTIONS])
+
+
+def test_options_are_exact_too(optioned):
+    for unit in optioned:
         found = exhaustive(unit.netlist, unit.design)
         assert (found.mismatches, found.first) == (0, None)
+        assert wrong_edges(unit.netlist, unit.design) == 0
         assert (unit.counts.ff > unit.counts.acc_bits) == unit.design.pipeline
+
+
+def test_the_widest_booth_products_in_every_sign():
+    """Beyond what is proved by SAT: a product of its own stands behind a pipeline register."""
+    pairs = [(a, b) for a in ("INT8", "UINT8") for b in ("INT8", "UINT8", "INT7")]
+    jobs = [(Mac(parse(a), parse(b), 9, pipeline=True), UNIT_COST) for a, b in pairs]
+    for unit in synthesise(jobs):
+        assert "booth_product" in unit.design.modules
+        assert exhaustive(unit.netlist, unit.design).mismatches == 0
 
 
 @pytest.mark.parametrize("p", [3, 5, 7, 8, 11])
@@ -218,6 +234,17 @@ def test_a_wrapping_mac_is_no_saturating_one():
     wrapping = Mac(parse("INT4"), parse("INT4"), 64, 8)
     unit, = synthesise([(wrapping, UNIT_COST)])
     assert exhaustive(unit.netlist, replace(wrapping, saturate=True)).mismatches > 0
+    wide = Mac(parse("INT3"), parse("INT3"), K)  # no sum of k products comes near the limits
+    unit, = synthesise([(wide, UNIT_COST)])
+    assert exhaustive(unit.netlist, replace(wide, saturate=True)).mismatches == 0
+    assert wrong_edges(unit.netlist, replace(wide, saturate=True)) > 0
+
+
+def test_a_clear_that_overtakes_the_pipeline_is_caught(monkeypatch):
+    text = rtl("minifloat_mac_grouped").replace("assign dropped = clear_before;", "assign dropped = clear;")
+    monkeypatch.setattr(synth, "rtl", lambda module: text if module == "minifloat_mac_grouped" else rtl(module))
+    unit, = synthesise([(Mac(parse("E2M1"), parse("E2M1"), K, pipeline=True), UNIT_COST)])
+    assert wrong_edges(unit.netlist, unit.design) > 0
 
 
 def test_dsp_blocks_are_counted():
