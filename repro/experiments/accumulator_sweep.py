@@ -170,7 +170,7 @@ def slope_table(rows: pd.DataFrame) -> Table:
                  "LUT where only the last carry chain grows with it: behind a multiplier of fixed size, and after the tuned "
                  "integers' rows, which start from the accumulator but are no wider than an operand. In the variant default "
                  "Yosys merges an integer's multiplier and adder into one sum of many rows, each as wide as the accumulator. "
-                 "In a register too narrow for a product, a bit less shortens several rows of any multiplier.",
+                 "In a register too narrow for a product, a bit less shortens several rows of an integer's multiplier.",
                  rows=rows, frame=frame, formats={"LUT a bit": "{:.2f}", "FF a bit": "{:.2f}"})
 
 
