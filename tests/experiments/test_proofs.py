@@ -10,7 +10,7 @@ from repro import accumulators
 from repro.experiments import proofs
 from repro.formats import catalogue, parse
 
-CHOSEN = ("carry_rows 3 x 3", "table_product 2 x 2", "shift_left 4 by 2", "E2M1", "INT3", "E1M1")
+CHOSEN = ("carry_rows 3 x 3", "table_product 2 x 2", "shift_left 4 by 2", "mac INT3", "E2M1", "INT3", "E1M1")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_first_wrap_is_where_arithmetic_says(name):
 
 def test_exhibits(rows):
     frame = proofs.proofs_table(rows).frame
-    assert list(frame["subject"]) == ["carry_rows", "table_product", "shift_left", "E2M1", "all formats"]
+    assert list(frame["subject"]) == ["carry_rows", "table_product", "shift_left", "mac", "E2M1", "all formats"]
     assert frame.set_index("subject").loc["carry_rows", "proved"] == 2
     assert frame["left"].sum() == 0
     wraps = proofs.wraps_table(rows).frame.set_index("format")
