@@ -38,7 +38,7 @@ def _compute(batch: list[dict], scale: str) -> list[dict]:
     if scale == "laptop":
         with contextlib.suppress(RuntimeError):  # without a compiler the fused kernel is measured as it then runs, eagerly
             compiling.compile_now()
-    nets = {("float", "float32"): model, (FLOAT, "float32"): merge_batch_norm(model)}
+    nets = {("float", "float32"): model, (FLOAT, "float32"): merge_batch_norm(model, images[:1])}
     for name in FORMATS if scale == "laptop" else FORMATS[-1:]:
         recipe = Recipe.for_format(parse(name))
         nets["Brevitas", name] = quantize(model, recipe, images[:10], kernel="brevitas")

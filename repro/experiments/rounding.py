@@ -33,7 +33,7 @@ def heavy_tailed(n: int = 20_000) -> Tensor:
 @cache
 def depthwise_weights() -> dict[str, Tensor]:
     """Layer -> weight (channels, 1, k, k) of EfficientNet-Lite0's 16 depthwise convolutions, batch norm merged."""
-    model = merge_batch_norm(zoo.network("efficientnet-lite0").load())
+    model = merge_batch_norm(zoo.network("efficientnet-lite0").load(), torch.zeros(1, 3, 224, 224))  # any image does
     return {name: layer.weight.detach() for name, layer in compute_layers(model).items()
             if isinstance(layer, nn.Conv2d) and layer.groups > 1}
 

@@ -73,7 +73,7 @@ def _measure(network: str, name: str, activations: str, fold: int, scale: str) -
     tested, calibration = images[fold * half:][:half], images[(1 - fold) * half:][:half]
     model = zoo.network(network).load()
     quantized = quantize(model, Recipe.for_format(parse(name), activations == "unsigned"), calibration)
-    reference = _trace(merge_batch_norm(model), tested)
+    reference = _trace(merge_batch_norm(model, calibration), tested)
     layers = compute_layers(quantized)
     result = []
     for (layer, (weight, inputs, _)), outputs in zip(reference.items(), _outputs(quantized, tested), strict=True):

@@ -101,9 +101,9 @@ def _samples(network: str, kind: str, scale: str) -> dict[str, Sample]:
 @torch.no_grad()
 def _tensors(network: str, scale: str) -> dict[str, tuple[np.ndarray, np.ndarray, float]]:
     """Layer -> weight, drawn input values, largest input magnitude (float64). At smoke scale two images and five layers."""
-    model = merge_batch_norm(zoo.network(network).load())
     images = foolbox_images.load()
     batch = next(images.batches(zoo.network(network).preprocessing, len(images) if scale == "laptop" else 2))[0]
+    model = merge_batch_norm(zoo.network(network).load(), batch)
     found = {}
 
     def look(name: str, layer: nn.Module, inputs: tuple[Tensor]) -> None:

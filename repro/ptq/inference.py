@@ -1,14 +1,17 @@
 """A quantized network made ready for inference: what never changes again is computed once."""
 
 import copy
+import inspect
 from collections import Counter
 
+import brevitas.nn as qnn
 import torch
 from brevitas.nn.mixin import QuantWeightMixin
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from repro.errors import BadInput
 from repro.fakequant.module import FakeQuantize
+from repro.ptq.graph import COMPUTE_LAYERS
 
 INFINITY = float("inf")
 
@@ -22,20 +25,32 @@ def freeze(model: nn.Module) -> nn.Module:
     or ReLU6 that only feeds such layers becomes part of their clamp. The given network is left as it is, to train or quantize
     further. Raises BadInput for any other network.
     """
-    quantized = [name for name, module in model.named_modules() if isinstance(module, QuantWeightMixin)]
-    if not hasattr(model, "graph") or not quantized:  # Brevitas has a GraphModule class of its own
+    quantized = [name for name, module in model.named_modules() if isinstance(module, (QuantWeightMixin, qnn.QuantIdentity))]
+    if not isinstance(model, fx.GraphModule) or not quantized:
         raise BadInput("only a network from repro.ptq.quantize can be frozen, and only once")
     model = copy.deepcopy(model).eval()
     clamps = _merge_activations(model)
     for name in quantized:
         layer = model.get_submodule(name)
         parent, _, child = name.rpartition(".")
+        if isinstance(layer, qnn.QuantIdentity):  # between the products of an attention
+            if layer.act_quant.is_quant_enabled:
+                setattr(model.get_submodule(parent), child, _settled(layer.act_quant))
+            continue
         inputs = _settled(layer.input_quant, clamps.get(name, (-INFINITY, INFINITY)))
-        setattr(model.get_submodule(parent), child, nn.Sequential(inputs, _plain(layer)))
+        setattr(model.get_submodule(parent), child, _Frozen(inputs, _plain(layer)))
     return model
 
 
-def _settled(proxy: nn.Module, clamp: tuple[float, float]) -> FakeQuantize:
+class _Frozen(nn.Sequential):
+    """A quantizer, and the layer behind it, which takes what further arguments there are (a transposed convolution has one)."""
+
+    def forward(self, input: Tensor, *args, **kwargs) -> Tensor:
+        quantizer, layer = self
+        return layer(quantizer(input), *args, **kwargs)
+
+
+def _settled(proxy: nn.Module, clamp: tuple[float, float] = (-INFINITY, INFINITY)) -> FakeQuantize:
     """What an activation quantizer does, its scale settled."""
     quantizer = proxy.fused_activation_quant_proxy.tensor_quant
     rounding = getattr(quantizer, "int_quant", quantizer)
@@ -46,16 +61,15 @@ def _settled(proxy: nn.Module, clamp: tuple[float, float]) -> FakeQuantize:
 
 def _plain(layer: nn.Module) -> nn.Module:
     """The float layer that computes what a quantized one does, with its quantized weights."""
-    options = {"bias": layer.bias is not None, "device": layer.weight.device, "dtype": layer.weight.dtype}
-    if isinstance(layer, nn.Linear):
-        plain = nn.Linear(layer.in_features, layer.out_features, **options)
-    else:
-        plain = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
-                          layer.groups, padding_mode=layer.padding_mode, **options)
+    kind = next(kind for kind in COMPUTE_LAYERS if isinstance(layer, kind))
+    arguments = inspect.signature(kind).parameters.keys() - {"bias", "device", "dtype"}
+    plain = kind(**{name: getattr(layer, name) for name in arguments if hasattr(layer, name)}, bias=layer.bias is not None,
+                 device=layer.weight.device, dtype=layer.weight.dtype)
     plain.weight.copy_(layer.quant_weight().value)
     if layer.bias is not None:
         plain.bias.copy_(layer.bias)
-    return plain.eval()
+    # PyTorch takes another path, and another order of sums, for weights with a gradient and inputs that are not contiguous.
+    return plain.requires_grad_(False).eval()
 
 
 def _merge_activations(model: nn.Module) -> dict[str, tuple[float, float]]:

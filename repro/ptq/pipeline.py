@@ -1,93 +1,126 @@
 """From a recipe and a float network to a quantized one, with Brevitas.
 
-Steps: trace with torch.fx and merge batch norm; replace convolutions and linear layers by Brevitas' layers; set the
-activation scales on calibration images.
+Steps: trace with torch.fx and merge batch norm; plan, layer by layer; replace layers by Brevitas' layers; set the activation scales
+on calibration inputs.
 """
 
-import copy
+from collections.abc import Iterable
+from dataclasses import replace
 
 import brevitas.nn as qnn
 import torch
-from brevitas.graph.calibrate import calibration_mode
-from brevitas.graph.quantize import layerwise_quantize, preprocess_for_quantize
-from torch import Tensor, nn
+from brevitas.graph.calibrate import calibration_mode, quantization_status_manager
+from brevitas.graph.quantize import layerwise_quantize
+from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
+from torch import Tensor, fx, nn
 
 from repro.errors import BadInput
 from repro.fakequant import activation_injector, weight_injector
-from repro.formats import Format, Integer
+from repro.formats import Integer
+from repro.ptq.batch_norm import TOLERANCE, merge_batch_norm
+from repro.ptq.graph import COMPUTE_LAYERS, batch, difference, outputs
+from repro.ptq.planning import Layer, plan_graph
 from repro.ptq.recipe import Recipe
-
-COMPUTE_LAYERS = (nn.Conv2d, nn.Linear)
 
 
 def compute_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers that multiply (convolutions and linear layers, float or Brevitas), by name, in order."""
+    """The layers with weights that multiply (convolutions and linear layers, float or Brevitas), by name, as the module tree has them."""
     return {name: module for name, module in model.named_modules() if isinstance(module, COMPUTE_LAYERS)}
 
 
-def merge_batch_norm(model: nn.Module) -> nn.Module:
-    """A traced copy of an eval-mode network with every batch norm merged into the layer before it.
-
-    ReLU6 stays: replacing it by ReLU, Brevitas' default, takes EfficientNet-Lite0 from 88 % to 60 %.
-    """
-    return preprocess_for_quantize(copy.deepcopy(model), relu6_to_relu=False).eval()
-
-
 @torch.no_grad()
-def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor, kernel: str = "fused") -> nn.Module:
+def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor | tuple[Tensor, ...], kernel: str = "fused",
+             allow_float: Iterable[str] = ()) -> nn.Module:
     """The network quantized by the recipe, in eval mode; the given network is left as it is.
 
-    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales. `kernel`: whose
-    arithmetic rounds behind Brevitas' proxies, "fused" (ours) or "brevitas"; the outputs are the same. Raises BadInput
-    when the batch is empty or holds NaN or infinity, when a weight does, or when the network has no layer to quantize.
+    `calibration`: a float32 batch of network inputs, in one piece, that sets the activation scales; for several inputs a tuple. An
+    activation's scale covers every call of its layer. `kernel`: whose arithmetic rounds behind Brevitas' proxies, "fused"
+    (ours) or "brevitas"; the outputs are the same. `allow_float`: names, or patterns such as "blocks.*.matmul", of what may
+    go on multiplying in float; :func:`repro.ptq.plan` shows the names.
+
+    Raises BadInput when anything else would multiply in float; when the batch is empty or holds NaN or infinity, or a weight
+    does; when the network has nothing to quantize or cannot be traced; and when, with its quantizers off, the new network does
+    not give the outputs of the float one.
     """
-    if calibration.numel() == 0:
-        raise BadInput(f"the calibration batch is empty (shape {tuple(calibration.shape)}): give at least one input")
-    if not calibration.isfinite().all():
-        raise BadInput("the calibration batch holds NaN or infinity: remove those inputs, they would become scales")
-    if not compute_layers(model):
-        raise BadInput(f"{type(model).__name__} has no convolution or linear layer to quantize")
+    kind, inputs = type(model).__name__, batch(calibration)
     for name, layer in compute_layers(model).items():
         if not layer.weight.isfinite().all():
             raise BadInput(f"the weights of {name} hold NaN or infinity: load the network again")
-    model = merge_batch_norm(model)
-    plan = _plan(model, recipe, calibration)
-    layer_map = {
-        kind: (quantized, {
-            "weight_quant": lambda module, name: weight_injector(plan[name][0], kernel=kernel),
-            "input_quant": lambda module, name: activation_injector(plan[name][1], kernel=kernel),
-            "return_quant_tensor": False,
-        })
-        for kind, quantized in ((nn.Conv2d, qnn.QuantConv2d), (nn.Linear, qnn.QuantLinear))
+    graph = merge_batch_norm(model, inputs)
+    reference = outputs(graph, inputs)
+    chosen = plan_graph(graph, recipe, inputs, kind)
+    lines = {line.name: line for line in chosen.layers if line.multiplies}
+    if not lines:
+        raise BadInput(f"{kind} has no convolution or linear layer to quantize")
+    chosen.require(allow_float)
+    network = layerwise_quantize(graph, _layer_map(graph, lines, recipe, kernel), [name for name, line in lines.items() if line.in_float])
+    _calibrate(network, inputs, reference, kind)
+    return network.eval()
+
+
+def _layer_map(graph: fx.GraphModule, lines: dict[str, Layer], recipe: Recipe, kernel: str) -> dict:
+    """Float layer class -> (Brevitas' class, its arguments); Brevitas calls a lambda with the layer and its name."""
+    def weights(name: str) -> type:
+        return weight_injector(lines[name].weights, kernel=kernel)
+
+    def activations(name: str, **changes) -> type:
+        fmt = lines[name].activations
+        return activation_injector(replace(fmt, **changes) if changes and isinstance(fmt, Integer) else fmt, kernel=kernel)
+
+    softmax = {"signed": False} if recipe.unsigned_activations else {}  # attention's weights are never negative
+    inner = {
+        "attn_output_weights_quant": lambda module, name: activations(name, **softmax),
+        "softmax_input_quant": None,
     }
-    model = layerwise_quantize(model, layer_map).eval()
-    with calibration_mode(model):
-        model(calibration)
-    return model.eval()
+    layer = {
+        "weight_quant": lambda module, name: weights(name),
+        "input_quant": lambda module, name: activations(name),
+        "return_quant_tensor": False,
+    }
+    attention = inner | {part: lambda module, name: activations(name, signed=True) for part in
+                         ("q_scaled_quant", "k_transposed_quant", "v_quant", "out_proj_input_quant")} | {
+        "in_proj_input_quant": lambda module, name: activations(name),
+        "in_proj_weight_quant": lambda module, name: weights(name),
+        "out_proj_weight_quant": lambda module, name: weights(name),
+        "in_proj_bias_quant": None, "out_proj_bias_quant": None, "return_quant_tensor": False,
+        "bias": lambda module: module.in_proj_bias is not None,
+        "add_bias_kv": lambda module: module.bias_k is not None,
+        "packed_in_proj": lambda module, name: _self_attention(graph, name),
+    }
+    product = inner | {part: lambda module, name: activations(name) for part in ("q_scaled_quant", "k_transposed_quant", "v_quant")}
+    quantized = {kind: (getattr(qnn, f"Quant{kind.__name__}"), layer) for kind in COMPUTE_LAYERS}
+    return quantized | {nn.MultiheadAttention: (qnn.QuantMultiheadAttention, attention),
+                        qnn.ScaledDotProductAttention: (qnn.QuantScaledDotProductAttention, product)}
 
 
-def _plan(model: nn.Module, recipe: Recipe, calibration: Tensor) -> dict[str, tuple[Format, Format]]:
-    """Layer name -> (weight format, activation format)."""
-    names = list(compute_layers(model))
-    plan = {name: (recipe.weights, recipe.activations) for name in names}
-    plan[names[0]] = plan[names[-1]] = recipe.first_and_last
-    if recipe.unsigned_activations:
-        for name in _never_negative(model, calibration):
-            weights, activations = plan[name]
-            if isinstance(activations, Integer):
-                plan[name] = weights, Integer(activations.bits, signed=False)
-    return plan
+def _self_attention(graph: fx.GraphModule, name: str) -> bool:
+    """Whether query, key and value are one tensor in every call."""
+    calls = [node for node in graph.graph.nodes if node.op == "call_module" and node.target == name]
+    return all(len({*node.args[:3], *(node.kwargs.get(part) for part in ("query", "key", "value") if part in node.kwargs)}) == 1
+               for node in calls)
 
 
-def _never_negative(model: nn.Module, calibration: Tensor) -> set[str]:
-    """Names of the compute layers whose input has no negative value on the calibration batch."""
-    found = set()
+def _calibrate(network: nn.Module, inputs: tuple[Tensor, ...], reference: list[Tensor], kind: str) -> None:
+    """Set every activation scale from the largest magnitude over all calls of its layer.
 
-    def look(name):
-        return lambda module, inputs: found.add(name) if inputs[0].min() >= 0 else None
+    Brevitas averages what it sees in the calls of one quantizer. So the network runs with its quantizers off, and each is then
+    shown once the extremes of all that came to it. The same run shows whether the network is still the float one.
+    """
+    proxies = [module for module in network.modules() if isinstance(module, ActQuantProxyFromInjectorBase) and module.is_quant_enabled]
+    extremes = {}
 
-    hooks = [layer.register_forward_pre_hook(look(name)) for name, layer in compute_layers(model).items()]
-    model(calibration)
+    def look(proxy, args):
+        low, high = extremes.get(proxy, (args[0].min(), args[0].max()))
+        extremes[proxy] = torch.minimum(low, args[0].min()), torch.maximum(high, args[0].max())
+
+    hooks = [proxy.register_forward_pre_hook(look) for proxy in proxies]
+    with quantization_status_manager(network, disable_act_quant=True, disable_weight_quant=True, disable_bias_quant=True):
+        moved = difference(network, reference, inputs)
     for hook in hooks:
         hook.remove()
-    return found
+    if moved > TOLERANCE:
+        raise BadInput(f"Brevitas' layers move an output of {kind} by {moved:.1%} with their quantizers off: one of them does not do "
+                       "what the float layer does; `print(repro.ptq.plan(...))` lists them")
+    with calibration_mode(network):
+        for proxy, ends in extremes.items():
+            proxy(torch.stack(ends))

@@ -22,7 +22,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def weights():
-    model = merge_batch_norm(zoo.network("efficientnet-lite0").load())
+    model = merge_batch_norm(zoo.network("efficientnet-lite0").load(), torch.zeros(1, 3, 224, 224))
     return [layer.weight.detach().double() for layer in compute_layers(model).values()][:5]
 
 

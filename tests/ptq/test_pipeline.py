@@ -33,7 +33,7 @@ def layer_formats(model) -> list[tuple]:
 
 @torch.no_grad()
 def test_merging_batch_norm_keeps_the_function(model, images):
-    merged = merge_batch_norm(model)
+    merged = merge_batch_norm(model, images)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in merged.modules())
     assert torch.allclose(merged(images), model(images), atol=1e-4)
 
@@ -50,7 +50,7 @@ def test_every_layer_gets_the_recipe_and_the_edges_stay_at_8_bits(model, images,
 @torch.no_grad()
 def test_unsigned_activations_only_where_inputs_are_never_negative(model, images):
     quantized = quantize(model, Recipe.for_format(Integer(8), unsigned_activations=True), images)
-    inputs, merged = {}, merge_batch_norm(model)
+    inputs, merged = {}, merge_batch_norm(model, images)
     hooks = [layer.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0].min().item()}))
              for name, layer in compute_layers(merged).items()]
     merged(images)
