@@ -9,13 +9,14 @@ from repro.formats import Format, Integer, Minifloat
 class Recipe:
     """Quantize weights per output channel and activations per tensor, both by their largest magnitude.
 
-    The first and the last layer are kept at 8 bits (E3M4 for minifloats), as in the authors' public code.
+    The first and the last layer are kept at 8 bits (E3M4 for minifloats), as in the authors' public code. With several inputs
+    or outputs these are all layers that see an input, or reach an output, through nothing that multiplies.
     """
 
     weights: Format
     activations: Format
     first_and_last: tuple[Format, Format]
-    """(weights, activations) of the first and of the last layer."""
+    """(weights, activations) of the first and of the last layers."""
     unsigned_activations: bool = False
     """Integers only: use all codes for non-negative values where a layer's calibration inputs are never negative."""
 
