@@ -153,6 +153,7 @@ def read_paper_values(path: Path) -> dict[str, float]:
 def verdicts(chapter: str | None = None) -> Table:
     """Every claim (of a chapter, or all) with its verdict and the evidence."""
     chosen = [claim for claim in claims() if chapter is None or chapter in claim.chapters]
+    _require(chosen, chapter)
     found = [claim.verdict() for claim in chosen]
     frame = pd.DataFrame({
         "paper": [claim.paper for claim in chosen],
@@ -170,6 +171,7 @@ def side_by_side(chapter: str) -> Table:
     """Claims and values of one chapter: the paper beside this book."""
     claimed = [claim for claim in claims() if chapter in claim.chapters]
     valued = [value for value in values() if chapter in value.chapters]
+    _require([*claimed, *valued], chapter)
     records = []
     for claim in claimed:
         verdict = claim.verdict()
@@ -185,6 +187,12 @@ def side_by_side(chapter: str) -> Table:
     return Table("The paper and this page. Marks say how the paper's side is known: "
                  + "; ".join(f"{mark}, {meaning}" for mark, meaning in MARKS.items()) + ".",
                  rows=_all_rows([*claimed, *valued]), frame=frame)
+
+
+def _require(items: list, chapter: str | None) -> None:
+    """Raises BadInput where there is nothing to show: the chapter was renamed, perhaps."""
+    if not items:
+        raise BadInput(f"nothing of the papers belongs to a chapter {chapter!r}: see `chapters` in data/paper/claims.yml and values.yml")
 
 
 def _difference(said: float | None, here: float | None) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -23,7 +24,8 @@ class _OneLine(click.Group):
 
     def main(self, *args, **kwargs):
         """Run a command; exits with status 2, and one line, on whatever a reader can put right."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
+        if threading.current_thread() is threading.main_thread():  # Python lets no other thread choose
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
         try:
             return super().main(*args, **kwargs, standalone_mode=False)
         except BadInput as error:

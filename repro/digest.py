@@ -42,7 +42,8 @@ def code_digest(experiment: Experiment) -> str:
             digest.update(f"{line}\n".encode())
     for pattern in experiment.files:
         for path in sorted(paths.ROOT.glob(pattern)):
-            digest.update(path.name.encode() + path.read_bytes())
+            text = path.read_bytes().replace(b"\r\n", b"\n")  # git may check texts out with either line end
+            digest.update(path.name.encode() + text)
     return digest.hexdigest()[:12]
 
 

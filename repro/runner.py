@@ -52,6 +52,22 @@ def unmet(experiment: Experiment) -> str:
     return lacking[0] if lacking else experiment.lacks()
 
 
+def todo(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1)) -> list[dict]:
+    """The points of a grid's `shard[0]`-th of `shard[1]` parts whose rows the folder lacks, or has of other code.
+
+    Raises BadInput for an unknown scale, a shard that is none, or a broken file.
+    """
+    lacking = missing(experiment, scale, store.read(experiment, folder))
+    mine = {tuple(point.items()) for point in _part(experiment, scale, shard)}
+    return [point for point in lacking if tuple(point.items()) in mine]
+
+
+def _part(experiment: Experiment, scale: str, shard: tuple[int, int]) -> list[dict]:
+    if not 1 <= shard[0] <= shard[1]:
+        raise BadInput(f"shard {shard[0]}/{shard[1]}: write I/N with 1 <= I <= N")
+    return grid(experiment, scale)[shard[0] - 1::shard[1]]
+
+
 def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int] = (1, 1), anew: bool = False) -> int:
     """Compute what is missing of the grid (of its `shard[0]`-th of `shard[1]` parts) into the folder; the number of points.
 
@@ -62,21 +78,17 @@ def run(experiment: Experiment, scale: str, folder: Path, shard: tuple[int, int]
     """
     if reason := unmet(experiment):
         raise BadInput(f"{experiment.name}: {reason}")
-    if not 1 <= shard[0] <= shard[1]:
-        raise BadInput(f"shard {shard[0]}/{shard[1]}: write I/N with 1 <= I <= N")
-    part = grid(experiment, scale)[shard[0] - 1::shard[1]]
+    part = _part(experiment, scale, shard)
     folder.mkdir(parents=True, exist_ok=True)  # before hours of work, not after
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{folder} cannot be written to: name another folder with --results")
-    lacking = part if anew else missing(experiment, scale, store.read(experiment, folder))
-    mine = {tuple(point.items()) for point in part}
-    todo = [point for point in lacking if tuple(point.items()) in mine]
-    with tqdm(total=len(todo), desc=f"{experiment.name} ({scale})", unit="point", disable=not todo) as bar:
-        for start in range(0, len(todo), experiment.batch):
-            batch = todo[start:start + experiment.batch]
+    points = part if anew else todo(experiment, scale, folder, shard)
+    with tqdm(total=len(points), desc=f"{experiment.name} ({scale})", unit="point", disable=not points) as bar:
+        for start in range(0, len(points), experiment.batch):
+            batch = points[start:start + experiment.batch]
             store.update(experiment, batch, rows_of(experiment, batch, scale), folder)
             bar.update(len(batch))
-    return len(todo)
+    return len(points)
 
 
 def rows_of(experiment: Experiment, points: list[dict], scale: str) -> list[dict]:

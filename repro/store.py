@@ -1,13 +1,13 @@
 """Rows on disk: one sorted CSV per experiment, written atomically, read strictly."""
 
-import csv
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from filelock import FileLock
 
-from repro import paths
-from repro.atomic import replacing
+from repro import csvfile, paths
+from repro.atomic import alone_with, replacing
 from repro.digest import code_digest
 from repro.errors import BadInput
 from repro.experiments.base import SCALES, Experiment
@@ -33,35 +33,14 @@ def file(experiment: Experiment, folder: Path) -> Path:
 def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
     """The rows in one results folder; an empty frame when there is no file.
 
-    Raises BadInput, naming file and line, when the header or a line is not as the experiment declares.
+    Raises BadInput, naming file and line, when the header or a line is not as the experiment declares. Numbers are finite or
+    missing.
     """
     path = file(experiment, folder)
-    columns = list(experiment.columns)
     if not path.exists():
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=list(experiment.columns))
     remedy = f"restore it with git, or delete it and run `repro run {experiment.name}`"
-    if not path.is_file():
-        raise BadInput(f"{path} is not a file: move it away, or name another folder")
-    try:
-        text = path.read_text(encoding="utf-8")
-        lines = list(csv.reader(text.splitlines(), strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not a readable CSV file ({error}): {remedy}") from None
-    if not lines or lines[0] != columns:
-        raise BadInput(f"{path} line 1: expected the columns {','.join(columns)}: {remedy}")
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(columns):
-            raise BadInput(f"{path} line {number}: {len(line)} cells where {len(columns)} are expected: {remedy}")
-    if not text.endswith("\n"):
-        raise BadInput(f"{path} line {len(lines)}: the file ends in the middle of this line: {remedy}")
-    frame = pd.DataFrame(lines[1:], columns=columns)
-    for column in (*experiment.metrics, "n", "seconds"):
-        numbers = pd.to_numeric(frame[column].replace("", "nan"), errors="coerce")
-        wrong = numbers.isna() & ~frame[column].isin(["", "nan"])
-        if wrong.any():
-            row = int(wrong.idxmax())
-            raise BadInput(f"{path} line {row + 2}: {column} is {frame[column][row]!r}, not a number: {remedy}")
-        frame[column] = numbers
+    frame = csvfile.read(path, experiment.columns, (*experiment.metrics, "n", "seconds"), remedy)
     for number, scale in enumerate(frame["scale"], start=2):
         if scale not in SCALES:
             raise BadInput(f"{path} line {number}: unknown scale {scale!r}: {remedy}")
@@ -70,7 +49,7 @@ def read(experiment: Experiment, folder: Path) -> pd.DataFrame:
         raise BadInput(f"{path} line {int(doubled.idxmax()) + 2}: this row stands there twice: {remedy}")
     for column in experiment.keys:
         numbers = pd.to_numeric(frame[column], errors="coerce")
-        if len(frame) and not numbers.isna().any():
+        if len(frame) and np.isfinite(numbers).all():
             frame[column] = numbers
     return frame
 
@@ -83,12 +62,17 @@ def write(experiment: Experiment, rows: pd.DataFrame, folder: Path) -> None:
 
 
 def update(experiment: Experiment, points: list[dict], rows: list[dict], folder: Path) -> None:
-    """Put the rows of these points in place of whatever the file held for them; safe among several processes."""
-    path = file(experiment, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        for left_over in path.parent.glob(f".{path.name}.????????"):  # temporary files of killed runs
-            left_over.unlink()
+    """Put the rows of these points in place of whatever the file held for them; safe among several processes.
+
+    Raises BadInput when a row holds an infinity, which `read` would refuse, or when the file is broken; nothing is written.
+    """
+    for row in rows:
+        for metric in experiment.metrics:
+            if row.get(metric) in (math.inf, -math.inf):
+                named = " ".join(f"{key}={row[key]}" for key in experiment.keys)
+                raise BadInput(f"{experiment.name}: {metric} of {named} came out as {row[metric]}: rows hold finite numbers, "
+                               "so correct what computes it")
+    with alone_with(file(experiment, folder)):
         old = read(experiment, folder)
         scales = {row["scale"] for row in rows}
         replaced = old["scale"].isin(scales) & (owners(old, points) >= 0)

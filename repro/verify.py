@@ -25,9 +25,13 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether the two agree within the tolerance (equal infinities and two missing values agree)."""
-        if self.written == self.recomputed or (math.isnan(self.written) and math.isnan(self.recomputed)):
+        """Whether the two agree within the tolerance. Two missing values agree; an infinity agrees with nothing: a share of it
+        would be a tolerance that accepts every number.
+        """
+        if math.isnan(self.written) and math.isnan(self.recomputed):
             return True
+        if not (math.isfinite(self.written) and math.isfinite(self.recomputed)):
+            return False
         return abs(self.written - self.recomputed) <= self.tolerance
 
 

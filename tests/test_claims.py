@@ -5,6 +5,7 @@ import pytest
 
 from repro import claims
 from repro.accumulators import paper_width
+from repro.errors import BadInput
 from repro.experiments import experiment
 from repro.experiments.verdict import VERDICTS, Verdict, judge
 from repro.formats import parse
@@ -41,20 +42,36 @@ def test_rows_of_a_part_of_the_grid_decide_nothing(tmp_path, monkeypatch):
 
 
 def test_every_check_exists_and_takes_its_experiments_rows():
-    for item in (*claims.claims(), *claims.values()):
-        if item.check:
-            module, function = item.check.split(":")
-            assert callable(getattr(__import__(module, fromlist=[function]), function)), item.id
+    checked = [item for item in (*claims.claims(), *claims.values()) if item.check]
+    assert checked
+    for item in checked:
+        module, function = item.check.split(":")
+        assert callable(getattr(__import__(module, fromlist=[function]), function)), item.id
 
 
 def test_an_empty_value_is_never_a_number():
     empty = [value for value in claims.values() if value.value is None]
     assert empty, "the papers' tables were not read; their cells must stay empty"
-    frame = claims.side_by_side("mac").frame
     for value in empty:
-        if "mac" in value.chapters:
+        assert value.chapters, f"{value.id} is shown in no chapter"
+        for chapter in value.chapters:
+            frame = claims.side_by_side(chapter).frame
             cell = frame.loc[frame["what"].str.contains(value.quantity, regex=False), "the paper"].item()
             assert cell.startswith(claims.NOT_READ)
+
+
+@pytest.mark.parametrize("show", [claims.side_by_side, claims.verdicts], ids=lambda show: show.__name__)
+def test_a_chapter_without_claims_is_named(show):
+    with pytest.raises(BadInput, match="nothing of the papers belongs to a chapter 'mac'"):
+        show("mac")
+
+
+def test_claims_and_values_name_chapters_of_the_book():
+    items = (*claims.claims(), *claims.values())
+    assert items
+    for item in items:
+        for chapter in item.chapters:
+            assert (ROOT / "book" / f"{chapter}.md").is_file(), f"{item.id}: there is no chapter {chapter}"
 
 
 def test_no_mark_is_memory():
@@ -94,3 +111,16 @@ def test_a_check_follows_the_rows():
 
     assert minifloat_wins_from_four_bits(rows(80, 85)).verdict == "reproduced"
     assert minifloat_wins_from_four_bits(rows(85, 80)).verdict == "not reproduced"
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("given, said", [("lut-int8,77", None), ("lut-int8,1e400", "'1e400' is not a number"),
+                                         ("lut-int8,inf", "'inf' is not a number"), ("lut-int8", "None is not a number")])
+def test_a_readers_values_are_finite_and_may_come_from_a_spreadsheet(tmp_path, start, given, said):
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{start}id,value\n{given}\n", encoding="utf-8")
+    if said is None:
+        assert claims.read_paper_values(path) == {"lut-int8": 77.0}
+    else:
+        with pytest.raises(BadInput, match=f"mine.csv line 2: {said}"):
+            claims.read_paper_values(path)

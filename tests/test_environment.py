@@ -37,7 +37,7 @@ def test_installed_is_what_is_pinned():
 
 def test_everything_pinned_parses_and_is_named_once():
     lines = [line for line in (paths.ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!-]+", line) for line in lines)
+    assert lines and all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!-]+", line) for line in lines)
     names = [canonical(line.split("==")[0]) for line in lines]
     assert len(names) == len(set(names))
 

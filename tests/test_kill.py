@@ -5,8 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from repro import paths, runner, store
+from repro.cli import main
 
 SCRIPT = """
 import sys, time
@@ -67,3 +71,13 @@ def test_two_runs_at_once_share_one_file(toy, tmp_path):
     rows = store.read(toy, folder)
     assert len(rows) == 80 and not rows.duplicated(["name", "power", "layer"]).any()
     assert runner.versions() in set(rows["versions"])
+
+
+def test_the_command_line_runs_in_any_thread(capsys):
+    """Python lets only the main thread choose what a signal does."""
+    with ThreadPoolExecutor(1) as other:
+        other.submit(main, ["format", "E2M1"]).result()
+        with pytest.raises(SystemExit) as caught:
+            other.submit(main, ["format", "FP8"]).result()
+    printed = capsys.readouterr()
+    assert printed.out.startswith("E2M1: minifloat, 4 bits") and caught.value.code == 2 and "unknown format 'FP8'" in printed.err

@@ -1,5 +1,9 @@
 """Rows on disk: sorted, atomic, strict."""
 
+import math
+import re
+from dataclasses import replace
+
 import pytest
 
 from repro import paths, runner, store
@@ -52,6 +56,9 @@ def test_live_rows_come_before_recorded_ones(toy, tmp_path, monkeypatch):
 @pytest.mark.parametrize("damage, expected", [
     (lambda text: text.replace("odd,2", "odd,2,2", 1), "toy.csv line 10: 12 cells where 11 are expected"),
     (lambda text: text.replace(",4.0,", ",four,", 1), "toy.csv line 4: value is 'four', not a number"),
+    (lambda text: text.replace(",4.0,", ",1e400,", 1), "toy.csv line 4: value is '1e400', not a finite number"),
+    (lambda text: text.replace(",4.0,", ",-inf,", 1), "toy.csv line 4: value is '-inf', not a finite number"),
+    (lambda text: re.sub(",laptop,[0-9.]+,", ",laptop,inf,", text, count=1), "toy.csv line 2: seconds is 'inf', not a finite number"),
     (lambda text: text[: len(text) - 40], "toy.csv line 13: "),
     (lambda text: text[: len(text) - 5], "toy.csv line 13: the file ends in the middle of this line"),
     (lambda text: text.replace("layer", "leyer", 1), "toy.csv line 1: expected the columns name,power,layer"),
@@ -102,6 +109,41 @@ def test_a_failed_write_leaves_the_old_file(toy, tmp_path, monkeypatch):
         runner.run(toy, "laptop", tmp_path)
     assert (tmp_path / "toy.csv").read_text() == before
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".toy.csv.") and not p.name.endswith("lock")]
+
+
+@pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n"),
+                                    lambda text: "\ufeff" + text.replace("\n", "\r\n")], ids=["mark", "CRLF", "both"])
+def test_files_that_a_spreadsheet_saved_are_read(toy, tmp_path, change):
+    runner.run(toy, "laptop", tmp_path)
+    rows, path = store.read(toy, tmp_path), tmp_path / "toy.csv"
+    path.write_bytes(change(path.read_text()).encode())
+    assert store.read(toy, tmp_path).equals(rows)
+    assert runner.run(toy, "laptop", tmp_path) == 0
+
+
+def test_a_computed_infinity_is_named_and_not_written(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path, (1, 2))
+    before = (tmp_path / "toy.csv").read_text()
+    wrong = replace(toy, compute=lambda points, scale: [row | {"value": -math.inf} for row in toy.compute(points, scale)])
+    with pytest.raises(ValueError, match="toy: value of name=.* power=. layer=0 came out as -inf"):
+        runner.run(wrong, "laptop", tmp_path, anew=True)
+    assert (tmp_path / "toy.csv").read_text() == before
+
+
+def test_a_link_to_the_rows_stays_a_link(toy, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "toy.csv").symlink_to(tmp_path / "there" / "toy.csv")
+    runner.run(toy, "laptop", tmp_path / "here", (1, 2))
+    runner.run(toy, "laptop", tmp_path / "there")
+    assert (tmp_path / "here" / "toy.csv").is_symlink() and len(store.read(toy, tmp_path / "here")) == 12
+    assert sorted(p.name for p in (tmp_path / "there").iterdir()) == [".toy.csv.lock", "toy.csv"]
+
+
+def test_what_is_left_to_do_shrinks_with_the_rows(toy, tmp_path):
+    assert len(runner.todo(toy, "laptop", tmp_path)) == 6
+    runner.run(toy, "laptop", tmp_path, (1, 2))
+    assert runner.todo(toy, "laptop", tmp_path, (1, 2)) == []
+    assert runner.todo(toy, "laptop", tmp_path) == runner.todo(toy, "laptop", tmp_path, (2, 2)) == runner.grid(toy, "laptop")[1::2]
 
 
 def test_wrong_scale_and_shard_are_one_line(toy, tmp_path):

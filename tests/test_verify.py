@@ -1,9 +1,13 @@
 """`repro verify` recomputes, and notices what changed."""
 
+import math
 from dataclasses import replace
 
+import pytest
+
 from repro import runner
-from repro.verify import verify
+from repro.errors import BadInput
+from repro.verify import Check, verify
 
 
 def test_what_was_just_written_verifies(toy, tmp_path):
@@ -50,3 +54,33 @@ def test_the_sample_depends_on_the_seed_alone(toy, tmp_path):
     runner.run(toy, "laptop", tmp_path)
     rows = [{check.row for check in verify(toy, tmp_path, points=2, seed=seed)} for seed in (1, 1, 2, 3, 4)]
     assert rows[0] == rows[1] and len({frozenset(r) for r in rows}) > 1
+
+
+@pytest.mark.parametrize("written, recomputed, tolerance, ok", [
+    (1.0, 1.5, 0.5, True), (1.0, 1.6, 0.5, False), (math.nan, math.nan, 0.0, True), (math.nan, 1.0, 9.0, False),
+    (1.0, math.nan, 9.0, False), (math.inf, 1.0, math.inf, False), (1.0, math.inf, math.inf, False),
+    (math.inf, -math.inf, math.inf, False), (-math.inf, math.inf, math.inf, False), (math.inf, math.inf, 0.0, False),
+    (math.inf, math.nan, math.inf, False), (1.0, 2.0, math.nan, False),
+])
+def test_infinities_agree_with_nothing(written, recomputed, tolerance, ok):
+    assert Check("toy", "row", "value", written, recomputed, tolerance).ok == ok
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "1e400", "Infinity", "1" * 400])
+def test_a_written_infinity_is_refused_whatever_the_tolerance(toy, tmp_path, text):
+    """10 % of infinity would accept every number."""
+    runner.run(toy, "laptop", tmp_path)
+    path = tmp_path / "toy.csv"
+    path.write_text(path.read_text().replace(",4.0,", f",{text},", 1))
+    with pytest.raises(BadInput, match="toy.csv line 4: value is '-?(inf|Infinity|1).*', not a finite number"):
+        verify(replace(toy, metrics={"value": "10%"}), tmp_path, points=6)
+
+
+def test_a_recomputed_infinity_fails(toy, tmp_path):
+    runner.run(toy, "laptop", tmp_path)
+
+    def infinite(points, scale):
+        return [row | {"value": math.inf} for row in toy.compute(points, scale)]
+
+    checks = verify(replace(toy, compute=infinite, metrics={"value": "10%"}), tmp_path, points=6)
+    assert len(checks) == 12 and not any(check.ok for check in checks)

@@ -1,13 +1,17 @@
 """Snakemake runs the same experiments in shards, and comes to the same rows."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from repro import paths, runner, store
+from repro.errors import BadInput
 from repro.experiments import experiment
+from repro.workflow.collect import collect
 
 PROFILE = "repro/workflow/profiles/local"
 
@@ -22,16 +26,15 @@ def snakemake(tmp_path, *args, chosen=("experiments=mac",)):
 
 
 @pytest.fixture
-def no_shards_yet():
-    import shutil
+def shards():
+    """The folder of the shards, empty before and gone after."""
+    folder = paths.BUILD / "shards" / "smoke" / "mac"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
-    shards = paths.BUILD / "shards" / "smoke" / "mac"
-    shutil.rmtree(shards, ignore_errors=True)
-    yield
-    shutil.rmtree(shards, ignore_errors=True)
 
-
-def test_shards_by_snakemake_equal_a_plain_run(tmp_path, no_shards_yet):
+def test_shards_by_snakemake_equal_a_plain_run(tmp_path, shards):
     done = snakemake(tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     spec = experiment("mac")
@@ -42,6 +45,28 @@ def test_shards_by_snakemake_equal_a_plain_run(tmp_path, no_shards_yet):
     assert found[columns].equals(expected[columns])
     again = snakemake(tmp_path, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+    # Flags are believed only while their rows are there: missing ones are computed again, and no others, as after a kill.
+    store.write(spec, found[:0], tmp_path / "results")
+    first = shards / "1-of-2"
+    kept = store.read(spec, first)
+    store.write(spec, kept[1:], first)
+    assert snakemake(tmp_path).returncode == 0
+    healed = store.read(spec, first)
+    assert healed[columns].equals(kept[columns]) and healed[1:].equals(kept[1:])
+    assert store.read(spec, tmp_path / "results")[columns].equals(found[columns])
+    store.file(spec, tmp_path / "results").unlink()
+    store.file(spec, first).unlink()
+    planned = snakemake(tmp_path, "--dry-run")
+    jobs = dict(line.split() for line in planned.stdout.splitlines() if re.fullmatch(r"\w+ +\d+", line))
+    assert jobs == {"all": "1", "collect": "1", "shard": "1", "total": "3"}, planned.stdout + planned.stderr
+
+
+def test_a_folder_without_rows_is_not_collected(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("repro.workflow.collect.experiment", lambda name: toy)
+    runner.run(toy, "laptop", tmp_path / "one")
+    with pytest.raises(BadInput, match="two holds no rows of toy"):
+        collect("toy", tmp_path / "all", [tmp_path / "one", tmp_path / "two"])
 
 
 def test_benchmarks_are_left_to_a_quiet_machine(tmp_path):

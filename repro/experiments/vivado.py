@@ -13,8 +13,8 @@ import pandas as pd
 from hw.generate import ARCHITECTURES, PLAIN, TUNED, Mac
 from hw.variants import VARIANTS
 from hw.vivado import read
-from repro import paths
-from repro.atomic import replacing
+from repro import csvfile, paths
+from repro.atomic import alone_with, replacing
 from repro.errors import BadInput
 from repro.exhibits import Table, exhibit
 from repro.formats import parse
@@ -23,7 +23,8 @@ _MAC = ["a", "b", "k", "acc_bits"]
 KEYS = [*_MAC, "rtl", "device", "state", "tool"]
 """`rtl`: the architecture of the Verilog, "tuned" or "plain", then "piped" and "saturating" where it is so."""
 COLUMNS = [*KEYS, "lut", "lut_cells", "ff", "carry_cell", "carry", "dsp"]
-_DESIGN = re.compile(r"mac_([A-Za-z0-9]+)_([A-Za-z0-9]+)_k(\d+)_p(\d+)(_plain)?(_piped)?(_saturating)?")
+_NUMBERS = ["k", "acc_bits", "lut", "lut_cells", "ff", "carry", "dsp"]
+_DESIGN = re.compile(r"mac_([A-Za-z0-9]+)_([A-Za-z0-9]+)_k([0-9]{1,18})_p([0-9]{1,18})(_plain)?(_piped)?(_saturating)?")
 
 
 def add(report: Path, folder: Path = paths.LIVE) -> dict:
@@ -40,27 +41,29 @@ def add(report: Path, folder: Path = paths.LIVE) -> dict:
     counts = asdict(found)
     row = {"a": mac.a.name, "b": mac.b.name, "k": mac.k, "acc_bits": mac.acc_bits, "rtl": options,
            **{key: counts[key] for key in COLUMNS if key in counts}}
-    rows = pd.concat([load(folder), pd.DataFrame([row])], ignore_index=True)
-    rows = rows.drop_duplicates(KEYS, keep="last").sort_values(KEYS, ignore_index=True)
-    with replacing(Path(folder) / "vivado.csv") as temporary:
-        rows.to_csv(temporary, index=False, lineterminator="\n")
+    file = Path(folder) / "vivado.csv"
+    with alone_with(file):
+        rows = pd.concat([load(folder), pd.DataFrame([row])], ignore_index=True)
+        rows = rows.drop_duplicates(KEYS, keep="last").sort_values(KEYS, ignore_index=True)
+        with replacing(file) as temporary:
+            rows.to_csv(temporary, index=False, lineterminator="\n")
     return row
 
 
 def load(*folders: Path) -> pd.DataFrame:
     """The rows of these results folders, each key once, earlier folders first; by default this machine's, then recorded.
 
-    An empty frame where there is none. Raises BadInput when a file does not have the columns it should.
+    An empty frame where there is none. Raises BadInput, naming file and line, when a file is not as `add` writes it.
     """
     frames = []
     for file in (Path(folder) / "vivado.csv" for folder in folders or (paths.LIVE, paths.RECORDED)):
         if file.exists():
-            try:
-                frame = pd.read_csv(file, keep_default_na=False)
-            except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
-                frame = pd.DataFrame()
-            if list(frame.columns) != COLUMNS:
-                raise BadInput(f"{file} line 1: expected the columns {','.join(COLUMNS)}: delete it and add the reports again")
+            remedy = "delete it and add the reports again"
+            frame = csvfile.read(file, COLUMNS, _NUMBERS, remedy)
+            for column in _NUMBERS:
+                wrong = frame[column] % 1 != 0  # also of a missing number
+                if wrong.any():
+                    raise BadInput(f"{file} line {int(wrong.idxmax()) + 2}: {column} is not a whole number: {remedy}")
             frames.append(frame)
     return pd.concat(frames, ignore_index=True).drop_duplicates(KEYS) if frames else pd.DataFrame(columns=COLUMNS)
 

@@ -7,19 +7,21 @@ import sys
 from pathlib import Path
 
 from repro import store
+from repro.errors import BadInput
 from repro.experiments import experiment
 
 
 def collect(name: str, into: Path, folders: list[Path]) -> None:
     """Every row of the experiment in the folders replaces the row with its keys in `into`.
 
-    Raises BadInput on an unknown experiment or a broken file.
+    Raises BadInput on an unknown experiment, a broken file, or a folder without rows.
     """
     spec = experiment(name)
     for folder in folders:
         rows = store.read(spec, folder).to_dict("records")
-        if rows:
-            store.update(spec, [{key: row[key] for key in spec.keys} for row in rows], rows, into)
+        if not rows:
+            raise BadInput(f"{folder} holds no rows of {name}: run the workflow again, it computes them")
+        store.update(spec, [{key: row[key] for key in spec.keys} for row in rows], rows, into)
 
 
 if __name__ == "__main__":

@@ -337,11 +337,11 @@ def test_every_control_and_cell_has_a_name(visit, rows):
 
 @needs_browser
 def test_targets_are_large_enough(visit):
-    small = visit(viewport={"width": 360, "height": 740}).evaluate("""
-      [...document.querySelectorAll("#luts-map tbody td, .explorer :is(input, select, button, tbody a)")]
-        .filter(e => e.checkVisibility()).map(e => e.type === "checkbox" ? e.closest("label") : e)
-        .filter(e => e.offsetHeight < 24 || e.offsetWidth < 24).map(e => e.outerHTML.slice(0, 80))""")
-    assert small == []
+    targets, small = visit(viewport={"width": 360, "height": 740}).evaluate("""() => {
+      const all = [...document.querySelectorAll("#luts-map tbody td, .explorer :is(input, select, button, tbody a)")]
+        .filter(e => e.checkVisibility()).map(e => e.type === "checkbox" ? e.closest("label") : e);
+      return [all.length, all.filter(e => e.offsetHeight < 24 || e.offsetWidth < 24).map(e => e.outerHTML.slice(0, 80))]; }""")
+    assert targets > 400 and small == []
 
 
 @needs_browser

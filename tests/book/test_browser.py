@@ -19,6 +19,7 @@ needs_browser = pytest.mark.skipif(not book_checks.executable(), reason="no Chro
 @needs_browser
 @pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason=f"no book is built in {BUILT}: run `make book` first")
 def test_built_book(browser):
+    assert len(book_checks.pages(BUILT)) > 10
     assert book_checks.problems(browser, BUILT) == []
 
 

@@ -87,15 +87,15 @@ def test_ties_go_to_the_even_code(visit):
     """Every midpoint of positive neighbours, m = 0 included: by the rule itself, without the package's codec."""
     page = visit()
     for e, m in SHAPES:
-        odd = page.evaluate("""name => {
+        values, odd = page.evaluate("""name => {
           const fmt = Codec.parse(name);
           const values = Codec.magnitudes(fmt);
-          return values.slice(1).filter((above, below) => {
+          return [values.length, values.slice(1).filter((above, below) => {
             const code = fmt.encode((values[below] + above) / 2);
             return code % 2 || ![below, below + 1].includes(code);
-          });
+          })];
         }""", f"E{e}M{m}")
-        assert odd == [], f"E{e}M{m}"
+        assert (values, odd) == (2 ** (e + m), []), f"E{e}M{m}"
 
 
 def test_page_data_is_the_catalogue():

@@ -42,6 +42,7 @@ def test_page_data_is_the_rows(rows):
     assert set(names) == set(rows["a"]) | set(rows["b"])
     assert [parse(name).bits for name in names] == sorted(parse(name).bits for name in names)
     assert [(parse(name).bits, parse(name).kind) for name in names] == [(e["bits"], e["kind"]) for e in data["formats"]]
+    assert data["colours"]
     for stops in data["colours"].values():
         assert len(stops) > 8 and all(re.fullmatch("#[0-9a-f]{6}", stop) for stop in stops)
 

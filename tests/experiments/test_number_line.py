@@ -36,7 +36,7 @@ def test_per_binade_counts_every_positive_value_where_it_lies(fmt):
 def test_density_draws_the_counts_of_each_format():
     lines = number_line.density().figure.axes[0].lines
     assert len(lines) == len(number_line.EIGHT_BITS)
-    for name, line in zip(number_line.EIGHT_BITS, lines):
+    for name, line in zip(number_line.EIGHT_BITS, lines, strict=True):
         counts = number_line.per_binade(parse(name))
         assert list(line.get_xdata()) == list(-counts.index) and list(line.get_ydata()) == list(counts)
 
@@ -60,7 +60,7 @@ def test_errors_are_the_worst_that_rounding_does(name):
 def test_wall_has_every_value_of_every_format_on_both_sides():
     even, powers = number_line.wall().figure.axes
     assert [label.get_text() for label in even.get_yticklabels()] == [fmt.name for fmt in FORMATS]
-    for fmt, left, right in zip(FORMATS, even.lines, powers.lines):
+    for fmt, left, right in zip(FORMATS, even.lines, powers.lines, strict=True):
         values = fmt.values()[fmt.values() >= 0] / fmt.max
         assert np.array_equal(left.get_xdata()[::3], values)
         assert np.array_equal(right.get_xdata()[::3], np.log2(values[1:]))

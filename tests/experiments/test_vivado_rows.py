@@ -1,5 +1,7 @@
 """Rows from Vivado's reports: added, replaced, shown beside ours. The reports are written here; no tool made the counts."""
 
+import multiprocessing
+
 import pandas as pd
 import pytest
 
@@ -65,7 +67,7 @@ def test_earlier_folders_win(report, tmp_path):
 
 @pytest.mark.parametrize("changes, message", [
     ({"design": "uart"}, "uart is no MAC of this package"), ({"dsp": 2}, "uses 2 DSPs"),
-    ({"design": "mac_E9Q_E4M3_k1_p9"}, "unknown format 'E9Q'"),
+    ({"design": "mac_E9Q_E4M3_k1_p9"}, "unknown format 'E9Q'"), ({"design": f"mac_INT8_INT8_k{'9' * 5000}_p28"}, "is no MAC"),
     ({"design": "mac_E4M3_E4M3_k9_p49_saturating"}, "only integer MACs saturate")])
 def test_refused(report, tmp_path, changes, message):
     with pytest.raises(BadInput, match=message):
@@ -73,10 +75,54 @@ def test_refused(report, tmp_path, changes, message):
     assert vivado.load(tmp_path).empty
 
 
-def test_a_broken_file_is_named(report, tmp_path):
-    (tmp_path / "vivado.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(BadInput, match="vivado.csv line 1"):
+@pytest.mark.parametrize("damage, message", [
+    (lambda text: "a,b\n1,2\n", "line 1: expected the columns a,b,k,acc_bits"), (lambda text: "", "line 1"),
+    (lambda text: text.replace(",91,", ",many,"), "line 2: lut is 'many', not a number"),
+    (lambda text: text.replace(",91,", ",inf,"), "line 2: lut is 'inf', not a finite number"),
+    (lambda text: text.replace(",91,", ",91.5,"), "line 2: lut is not a whole number"),
+    (lambda text: text.replace(",91,", ",,"), "line 2: lut is not a whole number"),
+    (lambda text: text + "E4M3,E4M3\n", "line 3: 2 cells where 14"), (lambda text: text[:-3], "line 2: "),
+])
+def test_a_broken_file_is_named_and_left_as_it_is(report, tmp_path, damage, message):
+    vivado.add(report(), tmp_path)
+    path = tmp_path / "vivado.csv"
+    path.write_text(damage(path.read_text()))
+    before = path.read_text()
+    with pytest.raises(BadInput, match=f"vivado.csv {message}"):
         vivado.add(report(), tmp_path)
+    assert path.read_text() == before
+
+
+def test_a_file_that_a_spreadsheet_saved_is_read(report, tmp_path):
+    vivado.add(report(), tmp_path)
+    rows, path = vivado.load(tmp_path), tmp_path / "vivado.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert vivado.load(tmp_path).equals(rows)
+
+
+def test_reports_added_at_once_are_all_kept(tmp_path):
+    """Twelve processes read the rows, add one, and replace the file."""
+    lengths = range(1, 13)
+    for k in lengths:
+        (tmp_path / f"{k}.rpt").write_text(REPORT.format(design=f"mac_INT4_INT4_k{k}_p20", state="Routed", lut=k, dsp=0))
+    forked = multiprocessing.get_context("fork")
+    start = forked.Barrier(len(lengths))
+    workers = [forked.Process(target=lambda k=k: (start.wait(), vivado.add(tmp_path / f"{k}.rpt", tmp_path / "rows")))
+               for k in lengths]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    assert [worker.exitcode for worker in workers] == [0] * 12
+    assert vivado.load(tmp_path / "rows")[["k", "lut"]].values.tolist() == [[k, k] for k in lengths]
+
+
+def test_two_reports_in_one_file_make_no_row(report, tmp_path):
+    both = report().read_text() + report(design="mac_INT8_INT8_k4608_p28", lut=33).read_text()
+    (tmp_path / "both.rpt").write_text(both)
+    with pytest.raises(BadInput, match="both.rpt holds more than one report"):
+        vivado.add(tmp_path / "both.rpt", tmp_path)
+    assert vivado.load(tmp_path).empty
 
 
 def test_beside_ours(report, tmp_path):

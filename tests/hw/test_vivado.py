@@ -4,7 +4,12 @@ No report of a real project is kept here: the texts below are written for these 
 (UG906, Report Utilization), with counts that no tool produced.
 """
 
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hw import vivado
 from repro import paths
@@ -105,6 +110,43 @@ SERIES7 = HEADER + """1. Slice Logic
 """
 
 
+VERSAL = HEADER + """1. Netlist Logic
+----------------
+
++-----------------------+------+-------+------------+-----------+-------+
+|       Site Type       | Used | Fixed | Prohibited | Available | Util% |
++-----------------------+------+-------+------------+-----------+-------+
+| Registers             |   49 |     0 |          0 |   1799680 | <0.01 |
+| CLB LUTs              |   91 |     0 |          0 |    899840 |  0.01 |
+|   LUT as Logic        |   91 |     0 |          0 |    899840 |  0.01 |
+| LOOKAHEAD8            |    7 |     0 |          0 |    112480 | <0.01 |
++-----------------------+------+-------+------------+-----------+-------+
+
+4. ARITHMETIC
+-------------
+
++-----------+------+-------+------------+-----------+-------+
+| Site Type | Used | Fixed | Prohibited | Available | Util% |
++-----------+------+-------+------------+-----------+-------+
+| DSP58     |    {dsp} |     0 |          0 |      1968 |  0.00 |
++-----------+------+-------+------------+-----------+-------+
+
+9. Primitives
+-------------
+
++------------+------+---------------------+
+|  Ref Name  | Used | Functional Category |
++------------+------+---------------------+
+| LUTCY2     |   49 |                 CLB |
+| LUTCY1     |   49 |                 CLB |
+| FDRE       |   49 |            Register |
+| LUT3       |   22 |                 CLB |
+| LUT6       |   20 |                 CLB |
+| LOOKAHEAD8 |    7 |                 CLB |
++------------+------+---------------------+
+"""
+
+
 def filled(text, design="mac_E4M3_E4M3_k4608_p49", device="xczu7ev-ffvc1156-2-e", state="Synthesized", dsp=0):
     return text.format(design=design, device=device, state=state, dsp=dsp)
 
@@ -121,6 +163,83 @@ def test_series7(tmp_path):
     assert vivado.read(path) == vivado.Utilisation(
         design="mac_INT8_INT8_k4608_p28", device="7z020clg484-1", state="Routed", tool="Vivado v.2023.2",
         lut=74, lut_cells=82, ff=28, carry_cell="CARRY4", carry=19, dsp=3)
+
+
+def test_versal_counts_the_luts_of_carry_logic():
+    """Two halves are one LUT6CY, and a LUT6CY is one LUT."""
+    assert vivado.parse(filled(VERSAL, device="xcvc1902-vsva2197-2MP-e-S")) == vivado.Utilisation(
+        design="mac_E4M3_E4M3_k4608_p49", device="xcvc1902-vsva2197-2MP-e-S", state="Synthesized", tool="Vivado v.2023.2",
+        lut=91, lut_cells=91, ff=49, carry_cell="LOOKAHEAD8", carry=7, dsp=0)
+
+
+@pytest.mark.parametrize("old, new, cells", [
+    ("| LUTCY1     |   49 |", "| LUT6CY     |   49 |", 91),          # the cell and one of its halves
+    ("| LUTCY1     |   49 |", "| LUTCY1     |   30 |", 91),          # a half of which nothing is used goes
+    ("| LUT6       |   20 |", "| LUT6_2     |   20 |", 91),
+    ("| LUT6       |   20 |", "| LUT6       |   20 |                 CLB |\n| INV        |    3 |", 94),
+])
+def test_every_lut_cell_is_counted_once(old, new, cells):
+    assert filled(VERSAL).count(old) == 1
+    assert vivado.parse(filled(VERSAL).replace(old, new)).lut_cells == cells
+
+
+@pytest.mark.parametrize("text", [ULTRASCALE, SERIES7, VERSAL], ids=["UltraScale", "7 series", "Versal"])
+def test_a_lut_cell_that_is_not_known_is_no_silent_zero(text):
+    text = filled(text).replace("| FDRE ", "| LUT9X ", 1)
+    with pytest.raises(BadInput, match="mine.rpt: its cells LUT9X are not known here"):
+        vivado.parse(text, "mine.rpt")
+
+
+def test_dsps_are_found_under_the_names_of_every_family():
+    assert [vivado.parse(filled(text, dsp=3)).dsp for text in (ULTRASCALE, SERIES7)] == [3, 3]
+    used = filled(VERSAL, dsp=3).replace("| LUT6  ", "| DSP58      |    3 |          Arithmetic |\n| LUT6  ", 1)
+    assert vivado.parse(used).dsp == 3
+
+
+ONE, OTHER = filled(ULTRASCALE), filled(SERIES7, design="mac_INT8_INT8_k4608_p28", device="7z020clg484-1")
+
+
+@pytest.mark.parametrize("text", [
+    ONE + OTHER, OTHER + ONE, ONE + ONE, ONE + "\n\n" + OTHER,
+    ONE + OTHER[OTHER.index("8. Primitives"):],                                     # of the second only the last table
+    "\n".join(line for line in ONE.splitlines() if "Ref Name" not in line) + OTHER,  # of the first all but that
+], ids=["one other", "other one", "twice", "appended", "table", "header"])
+def test_two_reports_in_one_file_are_refused(text, tmp_path):
+    (tmp_path / "both.rpt").write_text(text)
+    with pytest.raises(BadInput, match="both.rpt holds more than one report: give each in a file of its own") as error:
+        vivado.read(tmp_path / "both.rpt")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("host, encoding", [
+    ("Jörg-PC", "cp1252"), ("北京", "gbk"), ("Jörg", "utf-8"), ("Jörg", "utf-8-sig"), ("Jörg", "utf-16"),
+    ("北京", "utf-16-be"), ("Jörg", "mac_roman")])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_reports_in_any_encoding(tmp_path, host, encoding, end):
+    text = filled(ULTRASCALE).replace("| Command ", f"| Host         : {host} running C:\\{host}\n| Command ", 1)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "mine.rpt").write_bytes((mark + text.replace("\n", end)).encode(encoding))
+    assert vivado.read(tmp_path / "mine.rpt") == vivado.parse(filled(ULTRASCALE))
+
+
+@given(st.data())
+def test_damaged_reports_are_read_or_refused_in_one_line(data):
+    """Nothing but BadInput, whatever happened to the bytes."""
+    raw = bytearray(data.draw(st.sampled_from([ONE, OTHER, filled(VERSAL), ONE + OTHER])).encode(data.draw(
+        st.sampled_from(["utf-8", "utf-16"]))))
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(raw)))
+        end = start + data.draw(st.sampled_from([0, 1, 7, 80, len(raw)]))
+        raw[start:end] = data.draw(st.binary(max_size=6) | st.sampled_from([b"| ", b"9" * 5000, b"\n", b"\r", b"-", b"LUT"]))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(raw)
+        file.flush()
+        try:
+            found = vivado.read(Path(file.name))
+        except BadInput as error:
+            assert "\n" not in str(error)
+        else:
+            assert found.lut >= 0 and found.lut_cells >= 0 and found.design
 
 
 @pytest.mark.parametrize("dropped, named", [
