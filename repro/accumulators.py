@@ -97,7 +97,7 @@ def paper_width(a: Format, b: Format, k: int) -> int:
 
     Integers: ``ra + rb + ceil(log2 k) + 1``. Minifloats: ``2**ea + ma + 2**eb + mb + ceil(log2 k) - 1``. Never below
     :func:`exact_width`, and up to two bits above it, because they round k and the range up separately. A narrow range
-    is further from a power of two: up to three bits with one, up to four when both are narrow and one is INT2N.
+    is further from a power of two: up to three bits, and four when both are narrow and one of them is INT2N.
     Raises BadInput for a pair of different kinds, for which the paper's form is not known here.
     """
     growth = (whole("k", k, 1) - 1).bit_length()  # ceil(log2 k)

@@ -25,12 +25,12 @@ def wrap(values: np.ndarray, p: int) -> np.ndarray:
     """Two's complement: the integer values (any shape, type and size) modulo 2**p, read as signed p-bit numbers; int64."""
     low, high = limits(p)
     # The lowest p bits, and the highest of them as a sign. Nothing here leaves int64, as a difference to `low` could.
-    return (((_integers(values, "values") & (high - low)) ^ -low) + low).astype(np.int64, copy=False)
+    return np.asarray(((_integers(values, "values") & (high - low)) ^ -low) + low, np.int64)
 
 
 def saturate(values: np.ndarray, p: int) -> np.ndarray:
     """The integer values (any shape, type and size) clipped to the range of a signed p-bit register; int64."""
-    return np.clip(_integers(values, "values"), *limits(p)).astype(np.int64, copy=False)
+    return np.asarray(np.clip(_integers(values, "values"), *limits(p)), np.int64)
 
 
 POLICIES = {"wraparound": wrap, "saturation": saturate}
