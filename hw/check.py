@@ -11,6 +11,7 @@ already wait at the ports. Both are evaluated, the second with the operands of a
 
 import random
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import accumulate
 
@@ -96,9 +97,10 @@ def require_exhaustible(mac: Mac) -> None:
                        "use narrower formats or a smaller k")
 
 
-def _units(fmt: Format) -> list[int]:
-    """The value of every code, in whole subnormal steps."""
-    return [int(v) for v in fmt.decode(np.arange(2**fmt.bits)) / fmt.min_subnormal]
+def units(fmt: Format, codes: np.ndarray) -> list[int]:
+    """The values of codes, in whole subnormal steps. Fractions, because such a quotient can leave float64's range."""
+    step = Fraction(fmt.min_subnormal)
+    return [int(Fraction(value) / step) for value in fmt.decode(codes).tolist()]
 
 
 def _extreme_pairs(mac: Mac, products: list[int]) -> tuple[int, int]:
@@ -110,8 +112,8 @@ def _extreme_pairs(mac: Mac, products: list[int]) -> tuple[int, int]:
 
 def _products(mac: Mac) -> list[int]:
     """Exact products of all operand pairs, in units of acc."""
-    of_b = _units(mac.b)
-    return [x * y for x in _units(mac.a) for y in of_b]
+    of_a, of_b = (units(fmt, np.arange(2**fmt.bits)) for fmt in (mac.a, mac.b))
+    return [x * y for x in of_a for y in of_b]
 
 
 def _next(mac: Mac, before: int, product: int) -> int:

@@ -1,10 +1,9 @@
 """The worst case held for k steps: one operand pair, the one whose products need the widest accumulator, again and again."""
 
 from dataclasses import dataclass
+from itertools import product
 
-import numpy as np
-
-from hw.check import to_planes
+from hw.check import to_planes, units
 from hw.generate import Mac
 from hw.netlist import Netlist
 
@@ -31,9 +30,9 @@ def held(netlist: Netlist, mac: Mac) -> Held:
     Every step is evaluated at once, each from what the register must hold before it. If all of them come out right,
     then so does the run, by induction from the cleared register.
     """
-    a, b, product = _worst(mac)
+    a, b, worst = _worst(mac)
     half = 2 ** (mac.acc_bits - 1)
-    sums = [step * product for step in range(mac.k + 1)]
+    sums = [step * worst for step in range(mac.k + 1)]
     register = [(total + half) % (2 * half) - half for total in sums]
     ports, cases = netlist.ports, mac.k
     ones = (1 << cases) - 1
@@ -49,11 +48,13 @@ def held(netlist: Netlist, mac: Mac) -> Held:
 
 def _worst(mac: Mac) -> tuple[int, int, int]:
     """Codes of the extreme pair whose k products need the most bits, and the product in units of acc."""
+    sides = []
+    for fmt in (mac.a, mac.b):
+        codes = fmt.encode([fmt.min, fmt.max])
+        sides.append(list(zip(units(fmt, codes), codes.tolist())))
     found = []
-    for a in (mac.a.min, mac.a.max):
-        for b in (mac.b.min, mac.b.max):
-            product = round(a / mac.a.min_subnormal) * round(b / mac.b.min_subnormal)
-            total = mac.k * product
-            found.append(((total if total >= 0 else ~total).bit_length(), abs(product), a, b, product))
-    _, _, a, b, product = max(found)
-    return int(mac.a.encode(np.array(a))), int(mac.b.encode(np.array(b))), product
+    for (x, a), (y, b) in product(*sides):
+        total = mac.k * x * y
+        found.append(((total if total >= 0 else ~total).bit_length(), abs(x * y), x, y, a, b))
+    _, _, x, y, a, b = max(found)
+    return a, b, x * y

@@ -4,12 +4,14 @@ Source: FINN-R (Blott et al., 2018), as `lut_estimation` of FINN's matrixvectora
 constants were fitted to Vivado's reports there. The unit has PE lanes, one an output channel; a lane multiplies SIMD
 weights by SIMD inputs, adds the products in a tree, accumulates, and may compare the sum with 2**B - 1 thresholds to
 make a B-bit output.
+
+All functions raise BadInput unless their arguments are whole numbers of at least 1. Their results are exact integers.
 """
 
-import math
-from operator import index
+from fractions import Fraction
+from math import floor
 
-from repro.errors import BadInput
+from repro.arguments import positive, whole
 
 FIXED = 300
 """LUTs of any unit, however small."""
@@ -21,39 +23,38 @@ LUT_RAM_DEPTH = 64
 
 def multipliers(simd: int, weight_bits: int, input_bits: int) -> int:
     """``SIMD * (2 * ceil((W + A) / 6) - 1) * (W + A)``: a lane's multipliers, in 6-input LUTs."""
-    _positive(simd=simd, weight_bits=weight_bits, input_bits=input_bits)
+    simd, weight_bits, input_bits = positive(simd=simd, weight_bits=weight_bits, input_bits=input_bits)
     bits = weight_bits + input_bits
-    return simd * (2 * math.ceil(bits / 6) - 1) * bits
+    return simd * (2 * _ceil(bits, 6) - 1) * bits
 
 
 def adder_tree(simd: int, weight_bits: int, input_bits: int) -> int:
     """``(W + A) * (2 * SIMD - 1)``: a lane's adder tree. One product has no tree, yet the model charges W + A for it."""
-    _positive(simd=simd, weight_bits=weight_bits, input_bits=input_bits)
+    simd, weight_bits, input_bits = positive(simd=simd, weight_bits=weight_bits, input_bits=input_bits)
     return (weight_bits + input_bits) * (2 * simd - 1)
 
 
 def accumulator(acc_bits: int) -> int:
     """``P``: one LUT a bit."""
-    _positive(acc_bits=acc_bits)
-    return acc_bits
+    return whole("acc_bits", acc_bits, 1)
 
 
 def thresholds(output_bits: int, acc_bits: int, channels: int) -> int:
     """``(2**B - 1) * P * ceil(TMEM / 64)``: a lane's thresholds in LUT memory; TMEM = `channels` it takes in turn."""
-    _positive(output_bits=output_bits, acc_bits=acc_bits, channels=channels)
-    return (2**output_bits - 1) * acc_bits * math.ceil(channels / LUT_RAM_DEPTH)
+    output_bits, acc_bits, channels = positive(output_bits=output_bits, acc_bits=acc_bits, channels=channels)
+    return (2**output_bits - 1) * acc_bits * _ceil(channels, LUT_RAM_DEPTH)
 
 
 def comparators(output_bits: int, acc_bits: int) -> int:
     """``(2**B - 1) * P``: a lane compares the accumulator with every threshold at once."""
-    _positive(output_bits=output_bits, acc_bits=acc_bits)
+    output_bits, acc_bits = positive(output_bits=output_bits, acc_bits=acc_bits)
     return (2**output_bits - 1) * acc_bits
 
 
 def weight_memory(pe: int, simd: int, weight_bits: int, words: int) -> int:
     """``PE * SIMD * W * ceil(WMEM / 64)``: the weights, when they lie in LUT memory; WMEM = `words` for each multiplier."""
-    _positive(pe=pe, simd=simd, weight_bits=weight_bits, words=words)
-    return pe * simd * weight_bits * math.ceil(words / LUT_RAM_DEPTH)
+    pe, simd, weight_bits, words = positive(pe=pe, simd=simd, weight_bits=weight_bits, words=words)
+    return pe * simd * weight_bits * _ceil(words, LUT_RAM_DEPTH)
 
 
 def mac(weight_bits: int, input_bits: int, acc_bits: int) -> int:
@@ -66,21 +67,16 @@ def matrix_vector_unit(pe: int, simd: int, weight_bits: int, input_bits: int, ac
     """The whole estimate, rounded down: ``300 + 1.1 * PE * (all terms of a lane) + weight memory``.
 
     `output_bits`: None for a unit without thresholds. `weight_words`: None for weights outside LUT memory. Multipliers
-    are in LUTs, not DSPs. All functions here raise BadInput unless their arguments are whole numbers of at least 1.
+    are in LUTs, not DSPs.
     """
-    _positive(pe=pe)
+    pe = whole("pe", pe, 1)
     lane = multipliers(simd, weight_bits, input_bits) + adder_tree(simd, weight_bits, input_bits) + accumulator(acc_bits)
     if output_bits is not None:
         lane += thresholds(output_bits, acc_bits, channels) + comparators(output_bits, acc_bits)
     memory = 0 if weight_words is None else weight_memory(pe, simd, weight_bits, weight_words)
-    return int(FIXED + OVERHEAD * pe * lane + memory)
+    return floor(FIXED + Fraction(str(OVERHEAD)) * pe * lane + memory)
 
 
-def _positive(**values) -> None:
-    for name, value in values.items():
-        try:
-            good = index(value) >= 1
-        except TypeError:
-            good = False
-        if not good:
-            raise BadInput(f"{name} is a whole number of at least 1, not {value!r}")
+def _ceil(count: int, size: int) -> int:
+    """The next whole number above count / size."""
+    return -(-count // size)

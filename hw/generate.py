@@ -6,9 +6,9 @@ Here is decided which variant of a MAC is built. The measurements behind the cho
 import re
 from dataclasses import dataclass
 from functools import cache
-from numbers import Integral
 
 from repro import accumulators, paths
+from repro.arguments import flag, whole
 from repro.errors import BadInput
 from repro.formats import Format
 
@@ -44,11 +44,13 @@ class Mac:
 
     def __post_init__(self):
         exact = accumulators.exact_width(self.a, self.b, self.k)
-        object.__setattr__(self, "k", int(self.k))
-        if self.acc_bits is None:
-            object.__setattr__(self, "acc_bits", exact)
-        elif not isinstance(self.acc_bits, Integral) or self.acc_bits < 2:
-            raise BadInput(f"an accumulator has a whole number of at least 2 bits, not {self.acc_bits!r}")
+        object.__setattr__(self, "k", whole("k", self.k, 1))
+        acc_bits = exact if self.acc_bits is None else whole("an accumulator's number of bits", self.acc_bits)
+        object.__setattr__(self, "acc_bits", acc_bits)
+        if acc_bits < 2:
+            raise BadInput(f"an accumulator has a whole number of at least 2 bits, not {acc_bits}")
+        for name in ("pipeline", "saturate"):
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
         if self.architecture not in ARCHITECTURES:
             raise BadInput(f"unknown architecture {self.architecture!r}: use {' or '.join(ARCHITECTURES)}")
         if self.saturate and self.kinds != {"integer"}:

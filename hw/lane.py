@@ -6,13 +6,13 @@ are too many to run; but the lane is a sum, so every pair is run in every positi
 
 import random
 from dataclasses import dataclass
-from operator import index
 
 import numpy as np
 
-from hw.check import MAX_EDGES, to_planes
+from hw.check import MAX_EDGES, to_planes, units
 from hw.generate import Mac, with_dependencies
 from hw.netlist import Netlist
+from repro.arguments import whole
 from repro.errors import BadInput
 from repro.formats import Format
 
@@ -39,7 +39,7 @@ class Lane:
         if self.a.kind != self.b.kind:
             raise BadInput(f"no lane multiplies {self.a.name} by {self.b.name}: give two minifloats or two integers")
         for name in ("k", "simd"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, whole(name, getattr(self, name), 1))
         object.__setattr__(self, "acc_bits", self._mac.acc_bits)
 
     @property
@@ -200,14 +200,4 @@ def _describe(lane: Lane, edges: _Edges, after: list[int], wrong: int) -> str:
 
 def _units(fmt: Format) -> np.ndarray:
     """The value of every code, in whole subnormal steps, as Python ints."""
-    return np.array([int(v) for v in fmt.decode(np.arange(2**fmt.bits)) / fmt.min_subnormal], object)
-
-
-def _whole(name: str, value) -> int:
-    try:
-        number = index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise BadInput(f"{name} is a whole number of at least 1, not {value!r}")
-    return number
+    return np.array(units(fmt, np.arange(2**fmt.bits)), object)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw.check import units
 from hw.generate import Mac
 from hw.netlist import Netlist
 from repro.errors import BadInput
@@ -78,7 +79,7 @@ def _codes(codes, fmt: Format, name: str) -> np.ndarray:
 
 def _largest(codes: np.ndarray, fmt: Format) -> int:
     """The largest magnitude among the operands, in subnormal steps."""
-    return int(abs(fmt.decode(np.unique(codes))).max() / fmt.min_subnormal)
+    return max(map(abs, units(fmt, np.unique(codes))))
 
 
 def _sign(planes: list[int], fmt: Format) -> int:

@@ -7,13 +7,13 @@ import math
 import random
 from dataclasses import dataclass, field
 from fractions import Fraction
-from operator import index
 
 import numpy as np
 
 from hw.check import to_planes
 from hw.generate import with_dependencies
 from hw.netlist import Netlist
+from repro.arguments import whole
 from repro.errors import BadInput
 from repro.formats import Format, Integer, Minifloat
 
@@ -31,7 +31,9 @@ class _Readout:
     """What comes out."""
 
     def __post_init__(self):
-        _whole("acc_bits", self.acc_bits, 2)
+        for name, least in (("acc_bits", 2), ("shift", 0), ("multiplier_bits", 1)):
+            if hasattr(self, name):
+                object.__setattr__(self, name, whole(name, getattr(self, name), least))
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -66,9 +68,14 @@ class ToMinifloat(_Readout):
         super().__post_init__()
         if not isinstance(self.fmt, Minifloat):
             raise BadInput(f"ToMinifloat makes minifloats, not {_name(self.fmt)}: use ToInteger or Requantize")
-        if not (isinstance(self.unit, (int, float)) and 0 < self.unit < math.inf and math.frexp(self.unit)[0] == 0.5):
+        try:
+            unit = float(self.unit)  # of any library
+        except (TypeError, ValueError, OverflowError):
+            unit = math.nan
+        if not (unit == self.unit and 0 < unit < math.inf and math.frexp(unit)[0] == 0.5):
             raise BadInput(f"one unit of the accumulator is worth a power of two, not {self.unit!r}: "
                            "other scales need a multiplier")
+        object.__setattr__(self, "unit", unit)
 
     @property
     def offset(self) -> int:
@@ -103,7 +110,6 @@ class ToInteger(_Readout):
 
     def __post_init__(self):
         super().__post_init__()
-        _whole("shift", self.shift, 0)
         _whole_range(self)
 
     @property
@@ -135,9 +141,7 @@ class Requantize(_Readout):
 
     def __post_init__(self):
         super().__post_init__()
-        _whole("shift", self.shift, 0)
         _whole_range(self)
-        _whole("multiplier_bits", self.multiplier_bits, 1)
 
     @property
     def name(self) -> str:
@@ -258,15 +262,6 @@ def _codes(design: Readout, sums: list[int], multipliers: list[int]) -> list[int
         significands.append(math.copysign(2 * kept + lost, value))
         exponents.append(surplus + worth - 1)
     return design.fmt.encode(np.ldexp(np.array(significands), np.array(exponents))).tolist()
-
-
-def _whole(name: str, value, least: int) -> None:
-    try:
-        good = index(value) >= least
-    except TypeError:
-        good = False
-    if not good:
-        raise BadInput(f"{name} is a whole number of at least {least}, not {value!r}")
 
 
 def _whole_range(design: Readout) -> None:

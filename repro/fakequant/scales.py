@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor
 
+from repro.arguments import whole
 from repro.errors import BadInput
 from repro.fakequant.quantizer import fake_quantize
 from repro.formats import Format
@@ -77,7 +78,8 @@ def _rows(x: Tensor, dim: int | None) -> Tensor:
         raise BadInput(f"a scale needs data: the tensor of shape {tuple(x.shape)} is empty")
     if not torch.isfinite(x).all():
         raise BadInput("a scale needs finite numbers: the tensor holds NaN or infinities; remove them first")
-    if dim is not None and not (isinstance(dim, int) and -x.ndim <= dim < x.ndim):
+    dim = None if dim is None else whole("dim", dim)
+    if dim is not None and not -x.ndim <= dim < x.ndim:
         choice = f"choose 0 to {x.ndim - 1}, or " if x.ndim else "choose "
         raise BadInput(f"a tensor of {x.ndim} axes has no axis {dim}: {choice}None for one scale")
     x = x.detach()

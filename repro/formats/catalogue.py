@@ -2,6 +2,7 @@
 
 import re
 
+from repro.arguments import positive
 from repro.errors import BadInput
 from repro.formats.integer import Integer
 from repro.formats.minifloat import Minifloat
@@ -31,8 +32,10 @@ def catalogue(min_bits: int = 3, max_bits: int = 8) -> list[Format]:
     """Signed integers and minifloats (at least one exponent and one mantissa bit) of min_bits to max_bits bits.
 
     Ordered by width, the integer first, then by exponent bits. With the defaults: 6 integers and the 21
-    minifloats that the paper's widths allow.
+    minifloats that the paper's widths allow. Raises BadInput for bounds that are no whole numbers, or where not all these
+    formats exist: below 2 bits, and above 12, where eleven exponent bits leave float64's range.
     """
+    min_bits, max_bits = positive(min_bits=min_bits, max_bits=max_bits)
     formats: list[Format] = []
     for bits in range(min_bits, max_bits + 1):
         formats.append(Integer(bits))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repro.arguments import flag, whole
 from repro.errors import BadInput
 from repro.formats.checks import MAX_BITS, code_array, value_array
 
@@ -13,7 +14,8 @@ class Integer:
     """An integer of ``bits`` bits; ``narrow_range`` drops the most negative code so that the range is symmetric.
 
     A code is the value's two's-complement bits read as an unsigned integer. Raises BadInput (a ValueError)
-    for fewer than 1 or more than 16 bits, a signed format without a positive value, or a narrow unsigned one.
+    for fewer than 1 or more than 16 bits, or bits that are no whole number, for a signed format without a positive value,
+    or a narrow unsigned one.
     """
 
     bits: int
@@ -23,8 +25,11 @@ class Integer:
     kind = "integer"
 
     def __post_init__(self):
-        if not isinstance(self.bits, (int, np.integer)) or self.bits < 1:
-            raise BadInput(f"an integer format needs at least 1 bit, not {self.bits!r}")
+        object.__setattr__(self, "bits", whole("the number of bits", self.bits))
+        for name in ("signed", "narrow_range"):
+            object.__setattr__(self, name, flag(name, getattr(self, name)))
+        if self.bits < 1:
+            raise BadInput(f"an integer format needs at least 1 bit, not {self.bits}")
         if self.bits > MAX_BITS:
             raise BadInput(f"{self.name} has {self.bits} bits: formats here have at most {MAX_BITS}")
         if self.signed and self.bits < 2:
@@ -64,11 +69,18 @@ class Integer:
         return codes.astype(np.float64)
 
     def encode(self, values) -> np.ndarray:
-        """Values (any shape) to uint16 codes: round half to even, saturate. Raises BadInput on NaN."""
+        """Values (any shape) to uint16 codes: round half to even, saturate.
+
+        The values may be numbers that float64 does not hold (see ``round``). Raises BadInput on NaN.
+        """
         return (self.round(values).astype(np.int64) & (2**self.bits - 1)).astype(np.uint16)
 
     def round(self, values) -> np.ndarray:
-        """The nearest representable values as float64, same shape; zero is +0.0. Raises BadInput on NaN."""
+        """The nearest representable values as float64, same shape; zero is +0.0.
+
+        Integers beyond 2**53, extended precision, fractions and decimals are rounded once, from their exact value.
+        Raises BadInput on NaN, and on what is no real number (complex, text, dates).
+        """
         values = value_array(values, self.name)
         return np.clip(np.rint(values), self.min, self.max) + 0.0  # + 0.0 turns -0.0 into 0.0
 

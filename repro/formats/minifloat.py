@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repro.arguments import whole
 from repro.errors import BadInput
 from repro.formats.checks import MAX_BITS, code_array, value_array
 
@@ -26,7 +27,7 @@ class Minifloat:
     at 448). Two formats are equal when their numbers of bits and their biases are.
 
     Raises BadInput (a ValueError) for fewer than one exponent bit, a negative number of mantissa bits, more than
-    16 bits in all, or a bias that takes the values outside float64's normal range.
+    16 bits in all, a bias that takes the values outside float64's normal range, or any of them no whole number.
     """
 
     exponent_bits: int
@@ -37,15 +38,15 @@ class Minifloat:
     signed = True
 
     def __post_init__(self):
+        for name in ("exponent_bits", "mantissa_bits"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         e, m = self.exponent_bits, self.mantissa_bits
-        if not all(isinstance(v, (int, np.integer)) for v in (e, m)) or e < 1 or m < 0:
+        if e < 1 or m < 0:
             raise BadInput(f"E{e}M{m}: a minifloat needs at least 1 exponent bit and 0 mantissa bits")
         if 1 + e + m > MAX_BITS:
             raise BadInput(f"E{e}M{m} has {1 + e + m} bits: formats here have at most {MAX_BITS}")
-        if self.bias is None:
-            object.__setattr__(self, "bias", 2 ** (e - 1) - 1)
-        elif not isinstance(self.bias, (int, np.integer)):
-            raise BadInput(f"E{e}M{m}: the exponent bias is an integer, not {self.bias!r}")
+        bias = 2 ** (e - 1) - 1 if self.bias is None else whole(f"E{e}M{m}: the exponent bias", self.bias)
+        object.__setattr__(self, "bias", bias)
         if self._top_exponent > 1023 or 1 - self.bias - m < -1022:
             raise BadInput(f"{self.name}: its values leave the range of float64: use fewer exponent bits or another bias")
 
@@ -101,7 +102,7 @@ class Minifloat:
         """Values (any shape) to uint16 codes: round to nearest, ties to the even code; saturate
         beyond ``max`` (infinities too).
 
-        The sign of zero is kept. Raises BadInput on NaN.
+        The values may be numbers that float64 does not hold (see ``round``). The sign of zero is kept. Raises BadInput on NaN.
         """
         values = value_array(values, self.name)
         significand, exponent = self._nearest(values)
@@ -114,7 +115,8 @@ class Minifloat:
     def round(self, values) -> np.ndarray:
         """The nearest representable values as float64, same shape; equal to ``decode(encode(values))``.
 
-        Raises BadInput on NaN.
+        Integers beyond 2**53, extended precision, fractions and decimals are rounded once, from their exact value.
+        Raises BadInput on NaN, and on what is no real number (complex, text, dates).
         """
         values = value_array(values, self.name)
         significand, exponent = self._nearest(values)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_numbers import integer_arrays, whole_numbers
 
 from repro import accumulators
 from repro.a2q import integer_inference
@@ -112,7 +113,10 @@ def test_wrap_and_saturate_over_every_value():
 @pytest.mark.parametrize("change, says", [
     ({"p": 0}, "1 to 62"), ({"p": 63}, "1 to 62"), ({"policy": "clip"}, "clip"), ({"inputs": np.ones((2, 4), int)}, "4"),
     ({"inputs": np.ones((2, 3))}, "integers"), ({"weights": np.ones(3, int)}, "two-dimensional"),
-    ({"inputs": np.ones((0, 3), int)}, "inputs")])
+    ({"inputs": np.ones((0, 3), int)}, "inputs"), ({"inputs": np.ones((2, 3), bool)}, "integers, not bool"),
+    ({"inputs": np.ones((2, 3), "m8[s]")}, "integers, not timedelta64"), ({"inputs": [[1, 2, True]]}, "whole number, not True"),
+    ({"weights": [[1, 2.5, 3]]}, "whole number, not 2.5"), ({"inputs": [[1, 2], [3]]}, "whole number, not "),
+    ({"p": True}, "whole number"), ({"p": 8.5}, "whole number")])
 def test_bad_arguments_get_one_line(change, says):
     good = {"inputs": np.ones((2, 3), int), "weights": np.ones((1, 3), int), "p": 8, "policy": "wraparound"}
     assert not accumulate(**good).overflowed.any()
@@ -125,3 +129,81 @@ def test_numbers_that_int64_cannot_hold_are_refused():
     for inputs, weights in (([[2**40]], [[2**30]]), (np.array([[2**63]], np.uint64), [[1]])):
         with pytest.raises(ValueError, match="do not fit int64"):
             accumulate(inputs, weights, 62, "wraparound")
+
+
+def folded(value, p, policy):
+    """A number in a p-bit register, in plain Python."""
+    half = 2 ** (p - 1)
+    return (value + half) % 2**p - half if policy == "wraparound" else min(max(value, -half), half - 1)
+
+
+def states(x, w, p, policy):
+    """Every state of the register, and whether any sum left its range."""
+    found, register, overflowed = [], 0, False
+    for a, b in zip(x, w, strict=True):
+        exact = register + int(a) * int(b)
+        register = folded(exact, p, policy)
+        overflowed |= register != exact
+        found.append(register)
+    return found, overflowed
+
+
+POLICY = st.sampled_from(("wraparound", "saturation"))
+
+
+@given(integer_arrays((5,), (5,)), whole_numbers(1, 62), POLICY)
+def test_trace_of_any_integers(arrays, p, policy):
+    x, w = arrays
+    found = trace(x, w, p, policy)
+    assert found.dtype == np.int64 and found.tolist() == states(x, w, int(p), policy)[0]
+    assert trace(x.tolist(), w.tolist(), p, policy).tolist() == found.tolist()
+
+
+@given(integer_arrays((2, 3), (2, 3)), whole_numbers(1, 62), POLICY)
+def test_accumulate_of_any_integers(arrays, p, policy):
+    x, w = arrays
+    most = [max(abs(int(value)) for value in array.flat) for array in arrays]
+    if max(most[0], 1) * max(most[1], 1) > 2**62:
+        with pytest.raises(BadInput, match="do not fit int64"):
+            accumulate(x, w, p, policy)
+        return
+    found = accumulate(x, w, p, policy)
+    for i, j in itertools.product(range(2), repeat=2):
+        every, overflowed = states(x[i], w[j], int(p), policy)
+        assert (found.values[i, j], found.overflowed[i, j]) == (every[-1], overflowed)
+
+
+@given(integer_arrays((2, 3)), whole_numbers(0, 2**80))
+def test_bits_needed_of_any_integers(arrays, largest_input):
+    [weights] = arrays
+    signs = [[[int(largest_input) * int(w) for w in row if (w > 0) == positive] for row in weights] for positive in (False, True)]
+    lowest, highest = ([sum(products) for products in rows] for rows in signs)
+    found = worst_case(weights, largest_input)
+    assert (found[0].tolist(), found[1].tolist()) == (lowest, highest)
+    p = bits_needed(weights, largest_input)
+    assert -(2 ** (p - 1)) <= min(lowest) and max(highest) < 2 ** (p - 1)
+    assert p == 1 or min(lowest) < -(2 ** (p - 2)) or max(highest) >= 2 ** (p - 2)
+
+
+@given(integer_arrays((4,)), whole_numbers(1, 62))
+def test_wrap_and_saturate_of_any_integers(arrays, p):
+    [values] = arrays
+    for policy, fold in integer_inference.POLICIES.items():
+        wanted = [folded(int(value), int(p), policy) for value in values]
+        for given_as in (values, values.tolist()):
+            assert fold(given_as, p).dtype == np.int64 and fold(given_as, p).tolist() == wanted
+        assert int(fold(values[0], p)) == wanted[0]
+
+
+def test_sums_that_left_their_type():
+    """The faults reported: products and sums in int8, int32 and int64."""
+    hundred, million = np.array([100, 100], np.int8), np.array([2**20, 2**20], np.int32)
+    assert trace(hundred, hundred, 32, "wraparound").tolist() == [10000, 20000]
+    assert trace(million, million, 62, "wraparound").tolist() == [2**40, 2**41]
+    assert bits_needed(np.array([[2**40]]), 2**30) == 72 and bits_needed(np.full((1, 4), 2**61), 1) == 65
+
+
+def test_trace_wants_as_many_inputs_as_weights():
+    for x, w in (([1, 2], [1]), ([[1]], [[1]]), ([], [])):
+        with pytest.raises(BadInput, match="as many of one|one-dimensional"):
+            trace(x, w, 8, "wraparound")

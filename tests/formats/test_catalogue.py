@@ -4,7 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from whole_numbers import whole_numbers
 
+from repro.errors import BadInput
 from repro.formats import Integer, Minifloat, catalogue, parse
 
 
@@ -57,4 +61,66 @@ def test_bad_values_and_codes_are_refused(fmt):
                 method(values)
     for codes, message in (([2**fmt.bits], "codes lie in"), ([-1], "codes lie in"), ([0.5], "codes are integers")):
         with pytest.raises(ValueError, match=message):
+            fmt.decode(codes)
+
+
+def same(fmt, plain):
+    """Whether a format made from a library's integers is the one made from Python's, in all that it says and does."""
+    assert fmt == plain and hash(fmt) == hash(plain) and repr(fmt) == repr(plain) and fmt.name == plain.name
+    assert {type(getattr(fmt, field.name)) for field in dataclasses.fields(fmt)} <= {int, bool}
+    assert (fmt.min, fmt.max, fmt.min_subnormal, fmt.bits) == (plain.min, plain.max, plain.min_subnormal, plain.bits)
+    assert all(type(value) is float for value in (fmt.min, fmt.max, fmt.min_subnormal)) and type(fmt.bits) is int
+    codes = np.arange(0, 2**plain.bits, max(1, 2**plain.bits // 64))
+    assert np.array_equal(fmt.decode(codes), plain.decode(codes))
+    assert np.array_equal(fmt.encode(plain.decode(codes)), plain.encode(plain.decode(codes)))
+
+
+@given(whole_numbers(1, 6), whole_numbers(0, 9), st.none() | whole_numbers(-100, 100))
+def test_minifloats_of_any_integers(e, m, bias):
+    same(Minifloat(e, m, bias), Minifloat(int(e), int(m), None if bias is None else int(bias)))
+
+
+@given(whole_numbers(2, 16), st.sampled_from(((True, False), (True, True), (False, False))), st.sampled_from((bool, np.bool_, np.int8)))
+def test_integers_of_any_integers(bits, flags, kind):
+    same(Integer(bits, *map(kind, flags)), Integer(int(bits), *flags))
+
+
+def test_the_formats_that_computed_in_eight_bits():
+    assert Minifloat(np.uint8(4), np.uint8(3)).round(0.3) == 0.3125
+    assert Integer(np.int16(16), signed=False).max == 65535 and Integer(np.int8(8)).encode([-1]).tolist() == [255]
+    assert catalogue(np.int8(3), np.uint8(8)) == catalogue()
+
+
+@pytest.mark.parametrize("make, expected", [
+    (lambda: Minifloat(True, 3), "exponent_bits is a whole number"), (lambda: Minifloat(4, np.True_), "mantissa_bits is a whole"),
+    (lambda: Minifloat(4.0, 3), "exponent_bits is a whole number"), (lambda: Minifloat(4, 3, True), "E4M3: the exponent bias is"),
+    (lambda: Minifloat(4, 3, 7.0), "E4M3: the exponent bias is a whole number, not 7.0"), (lambda: Minifloat(2**70, 3), "at most 16"),
+    (lambda: Minifloat(4, -(2**70)), "at least 1 exponent bit"), (lambda: Minifloat(4, 3, 2**70), "leave the range of float64"),
+    (lambda: Minifloat(4, 3, np.int64(-(2**63))), "leave the range of float64"), (lambda: Integer(True, False), "bits is a whole"),
+    (lambda: Integer("8"), "bits is a whole number, not '8'"), (lambda: Integer(2**70), "at most 16"),
+    (lambda: Integer(8, signed=2), "signed is True or False, not 2"), (lambda: Integer(8, narrow_range="no"), "narrow_range is True"),
+    (lambda: catalogue(2.5, 8), "min_bits is a whole number"), (lambda: catalogue(3, 20), "range of float64")])
+def test_bad_numbers_of_bits_get_one_clear_line(make, expected):
+    with pytest.raises(BadInput, match=expected) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [
+    np.array([1, 2], "M8[D]"), np.array([1, 2], "m8[s]"), np.array(["1"], object), np.array(["1"], np.dtypes.StringDType()),
+    [None], [b"1"], np.array([1j], np.clongdouble), [[1, 2], [3]], dataclasses, np.zeros(2, "i4,f4")], ids=repr)
+def test_what_is_no_real_number_is_refused(values):
+    for fmt in (Minifloat(4, 3), Integer(8)):
+        for method in (fmt.encode, fmt.round):
+            with pytest.raises(BadInput, match="values must be real numbers"):
+                method(values)
+
+
+def test_codes_are_integers_of_any_type_but_nothing_else():
+    fmt = Minifloat(4, 3)
+    for code in map(np.dtype, np.typecodes["AllInteger"]):
+        assert fmt.decode(np.array([0, 0x38], code)).tolist() == [0, 1]
+    for codes, message in ((np.array([1], "m8[s]"), "codes are integers"), (np.array([True]), "codes are integers"),
+                           (np.array([2**64 - 1], np.uint64), "found 18446744073709551615..18446744073709551615")):
+        with pytest.raises(BadInput, match=message):
             fmt.decode(codes)

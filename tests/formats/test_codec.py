@@ -1,5 +1,6 @@
 """The exact codec against independent oracles: other libraries, and a search over all values in exact fractions."""
 
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import ml_dtypes
@@ -9,6 +10,7 @@ from gfloat import RoundMode, decode_float, round_float
 from gfloat.types import Domain, FormatInfo
 from hypothesis import given
 from hypothesis import strategies as st
+from whole_numbers import NUMPY_INTEGERS
 
 from repro.formats import Integer, Minifloat, catalogue, parse
 
@@ -129,3 +131,91 @@ def test_any_shape_is_kept(shape):
     x = np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
     for fmt in (parse("E3M2"), parse("UINT4")):
         assert fmt.round(x).shape == fmt.encode(x).shape == fmt.decode(fmt.encode(x)).shape == shape
+
+
+WIDE = [parse(name) for name in ("E4M3", "E4M3B-50", "E5M2B-60", "E8M7", "E3M12", "E10M5", "E3M0", "E9M0B-400", "INT8", "INT16",
+                                 "UINT16")]
+EXTENDED = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
+
+
+@st.composite
+def beside_midpoints(draw):
+    """A format, an exact midpoint between two of its neighbouring values, a distance far below float64's, and the right value."""
+    fmt = draw(st.sampled_from(WIDE))
+    values = fmt.values()
+    place = draw(st.integers(0, len(values) - 2))
+    below, above = (Fraction(value) for value in values[place:place + 2].tolist())
+    middle, side = (below + above) / 2, draw(st.sampled_from((-1, 0, 1)))
+    codes = fmt.encode(values[place:place + 2])
+    right = (below, above)[side > 0] if side else (below, above)[int(codes[1] % 2 == 0)]
+    return fmt, middle, side, right
+
+
+@given(beside_midpoints(), st.integers(60, 300))
+def test_fractions_and_decimals_are_rounded_once(case, bits):
+    fmt, middle, side, right = case
+    value = middle + side * abs(middle or 1) / 2**bits
+    assert Fraction(float(fmt.round(value))) == right == Fraction(float(fmt.decode(fmt.encode([value]))[0]))
+    with localcontext(prec=3000):  # every decimal digit of a binary fraction
+        decimal = Decimal(value.numerator) / Decimal(value.denominator)
+        assert Fraction(decimal) == value
+        assert Fraction(float(fmt.round(decimal))) == right
+
+
+@pytest.mark.skipif(not EXTENDED, reason="this machine's longdouble is float64")
+@given(beside_midpoints())
+def test_extended_precision_is_rounded_once(case):
+    fmt, middle, side, right = case
+    value = np.longdouble(float(middle)) * (1 + np.copysign(np.longdouble(2) ** -60, float(middle)) * side)
+    if middle:
+        assert Fraction(float(fmt.round(value))) == right
+        assert Fraction(float(fmt.round(np.array([[1.0, value]], np.longdouble))[0, 1])) == right
+
+
+@given(beside_midpoints(), st.integers(1, 2))
+def test_integers_beyond_float64_are_rounded_once(case, distance):
+    fmt, middle, side, right = case
+    if middle.denominator == 1 and abs(middle) > 2**54:
+        value = int(middle) + side * distance
+        holders = [np.int64] * (-(2**63) <= value < 2**63) + [np.uint64] * (0 <= value < 2**64) + [object]
+        for kind in holders:
+            assert Fraction(float(fmt.round(np.array([value], kind))[0])) == right, kind
+        assert Fraction(float(fmt.round(value))) == right
+
+
+def test_the_integer_that_went_up():
+    fmt = parse("E4M3B-50")
+    below, above = (int(value) for value in fmt.values()[-40:-38])
+    middle = (below + above) // 2
+    assert 2**53 < middle < 2**63
+    assert fmt.round(np.array([middle - 1, middle + 1])).tolist() == [below, above]
+    assert parse("E4M3").round(Fraction(17, 16) + Fraction(1, 2**60)) == 1.125
+
+
+@pytest.mark.parametrize("kind", NUMPY_INTEGERS, ids=lambda kind: np.dtype(kind).name)
+@pytest.mark.parametrize("fmt", WIDE, **by_name)
+def test_integers_of_every_type_at_their_ends(fmt, kind):
+    info = np.iinfo(kind)
+    x = np.array([info.min, info.min + 1, 0, 1, info.max - 1, info.max], kind)
+    assert np.array_equal(fmt.round(x), fmt.round([Fraction(int(v)) for v in x]))
+    assert np.array_equal(fmt.round(x), fmt.decode(fmt.encode(x)))
+
+
+@pytest.mark.parametrize("fmt", [parse("E4M3"), parse("INT8"), parse("UINT4")], **by_name)
+def test_numbers_outside_float64_saturate_or_vanish_with_their_sign(fmt):
+    huge = [10**400, -(10**400), Fraction(10**400), Decimal("1e999999999"), Decimal("-inf"), float("inf"), True]
+    assert fmt.round(huge).tolist() == [fmt.max, fmt.min, fmt.max, fmt.max, fmt.min, fmt.max, 1.0]
+    tiny = fmt.round([Fraction(1, 10**400), Fraction(-1, 10**400), Decimal("-1e-999999999")])
+    assert not tiny.any() and np.signbit(tiny).tolist() == ([False, True, True] if fmt.kind == "minifloat" else [False] * 3)
+    if EXTENDED:
+        assert fmt.round(np.array(["1e4000", "-1e4000", "1e-4000"], np.longdouble)).tolist() == [fmt.max, fmt.min, 0.0]
+    for nan in (np.longdouble("nan"), Decimal("nan"), [1, float("nan"), 10**400]):
+        with pytest.raises(ValueError, match="no NaN"):
+            fmt.round(nan)
+
+
+def test_what_is_given_is_left_alone():
+    for x in (np.array([0.3, 500.0]), np.array([2**60 + 1, 3]), np.array([Fraction(1, 3)], object)):
+        kept = x.copy()
+        assert parse("E4M3").round(x) is not x and parse("INT8").round(x) is not x
+        assert np.array_equal(x, kept)
