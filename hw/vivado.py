@@ -76,7 +76,8 @@ def parse(text: str, name: str = "the text") -> Utilisation:
     if missing:
         raise BadInput(f"{name} is no report of Vivado's report_utilization: it lacks {missing[0]}; {_REMEDY}")
     if unknown := [cell for cell in primitives if cell.startswith("LUT") and cell not in (*_LUT_CELLS, *_LUT_CARRY)]:
-        raise BadInput(f"{name}: its cells {unknown[0]} are not known here, so LUTs cannot be counted: add them to hw/vivado.py")
+        raise BadInput(f"{name}: its cells {unknown[0]} are not known here, so its LUTs cannot be counted: "
+                       "say in hw/vivado.py what they are")
     dsp = _first(sites, _DSPS)
     if dsp is None:  # some families name the sites after the cell
         dsp = sum(count for cell, count in primitives.items() if re.fullmatch(r"DSP[0-9]+\w*", cell))

@@ -192,7 +192,8 @@ def side_by_side(chapter: str) -> Table:
 def _require(items: list, chapter: str | None) -> None:
     """Raises BadInput where there is nothing to show: the chapter was renamed, perhaps."""
     if not items:
-        raise BadInput(f"nothing of the papers belongs to a chapter {chapter!r}: see `chapters` in data/paper/claims.yml and values.yml")
+        raise BadInput(f"nothing of the papers belongs to a chapter {chapter!r}: see `chapters` in data/paper/claims.yml "
+                       "and values.yml")
 
 
 def _difference(said: float | None, here: float | None) -> str:

@@ -123,12 +123,14 @@ def run_script(path, stdout):
 
 
 def test_standard_output_may_be_a_pipe_but_no_file_that_it_would_replace(tmp_path):
-    assert sorted(run_script("/dev/stdout", subprocess.PIPE).stdout.split()) == ["said", "written"]
-    for path in ("/dev/stdout", tmp_path / "out"):
+    stdout = tmp_path / "stdout"
+    stdout.symlink_to("/proc/self/fd/1")  # as /dev/stdout, which a failing test would replace
+    assert sorted(run_script(stdout, subprocess.PIPE).stdout.split()) == ["said", "written"]
+    for path in (stdout, tmp_path / "out"):
         with open(tmp_path / "out", "w") as out:
             done = run_script(path, out)
         assert done.returncode == 1 and "is where this program's own output goes" in done.stderr
-        assert (tmp_path / "out").read_text() == "said\n"
+        assert (tmp_path / "out").read_text() == "said\n" and stdout.is_symlink()
 
 
 def test_a_write_protected_file_is_left_alone(tmp_path, monkeypatch):

@@ -26,7 +26,8 @@ def checkout(tmp_path):
 
 
 def digest(root, show=SHOW) -> str:
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", show], cwd=root, text=True, capture_output=True, check=True).stdout
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", show], cwd=root, text=True, capture_output=True,
+                          check=True).stdout
 
 
 @pytest.mark.parametrize("file, old, new, moves", [
@@ -63,7 +64,8 @@ def test_git_checks_texts_out_with_one_line_end():
     if not shutil.which("git") or not (paths.ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
     asked = ["hw/rtl/int_mac.v", "data/results/mac.csv", "repro/cli.py", ".ci/run", "book/_static/screenshots/pareto.png"]
-    said = subprocess.run(["git", "check-attr", "text", "eol", "--", *asked], cwd=paths.ROOT, text=True, capture_output=True, check=True)
+    said = subprocess.run(["git", "check-attr", "text", "eol", "--", *asked], cwd=paths.ROOT, text=True, capture_output=True,
+                          check=True)
     found = [line.rsplit(": ", 2) for line in said.stdout.splitlines()]
     assert found == [[name, attribute, value] for name in asked for attribute, value in (
         (("text", "unset"), ("eol", "lf")) if name.endswith(".png") else (("text", "auto"), ("eol", "lf")))]
