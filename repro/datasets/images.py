@@ -86,8 +86,8 @@ def _open(path: Path) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB, 8 bits a channel. Of 16 bits the upper 8 stay, as Pillow itself does with colours; its conversion of
-    deep grey clips at 255 instead, and that of floats takes 1.0 for all but black.
+    """The image in RGB, 8 bits a channel. Of 16 bits the upper 8 stay, as Pillow does with colours; its own conversion of
+    deep grey clips at 255, and that of floats too, where 1.0 is usually white.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         tags = getattr(image, "tag_v2", {})

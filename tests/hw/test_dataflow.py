@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+from hw.analyse import DEEPEST, interfaces, operators
 from hw.blocks import Arrow, diagram
 from hw.dataflow import Edge, Operation, dataflow
 from hw.generate import ARCHITECTURES, Mac, rtl
+from hw.lint import lint
 from repro import paths
 from repro.errors import BadInput
 from repro.formats import parse
@@ -201,6 +203,15 @@ def test_a_module_that_holds_itself_is_named():
     text = small("m u (.a(a), .b(b));")
     with pytest.raises(BadInput, match="line 2.*instances in instances, more than 64 deep"):
         dataflow(text, library=lambda name: text)
+
+
+def test_what_is_not_too_deep_to_be_read_can_be_walked():
+    text = "// Sums.\n" + small("assign b = " + "+".join("a" * (DEEPEST - 6)) + ";")
+    assert interfaces(text) and operators(text)["Plus"] == DEEPEST - 7
+    assert {finding.rule for finding in lint(text, "m.v")} <= {"length", "unused"}
+    assert {box.name for box in diagram(dataflow(text)).boxes} == {"a", "b"}
+    with pytest.raises(BadInput, match="nested more than"):
+        interfaces(text.replace("a+", "a+" * 9))
 
 
 def test_nested_expressions_take_time_in_proportion():
