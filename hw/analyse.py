@@ -179,7 +179,11 @@ def source(expression) -> str:
 
 
 class NotVerilog2001(BadInput):
-    """A text that Pyverilog cannot read."""
+    """A text that Pyverilog cannot read, or that is nested too deeply to be walked."""
+
+
+DEEPEST = 100
+"""Levels of a syntax tree; those of hw/rtl have up to 22, and each costs the walks over it some of Python's stack."""
 
 
 @cache
@@ -198,12 +202,19 @@ def parser():
 def syntax_tree(verilog: str):
     """Pyverilog's syntax tree of a Verilog text, parsed once; not to be changed.
 
-    Raises NotVerilog2001 (a BadInput) when Pyverilog cannot read the text, naming the line, and BadInput when Pyverilog is
-    not installed.
+    Raises NotVerilog2001 (a BadInput) when Pyverilog cannot read the text or it is nested too deeply, naming the line, and
+    BadInput when Pyverilog is not installed.
     """
     reader = parser()
     reader.lexer.reset_lineno()
     try:
-        return reader.parse(verilog)
+        tree = reader.parse(verilog)
     except Exception as error:  # Pyverilog raises a different class for each way to fail
-        raise NotVerilog2001(f"Pyverilog cannot read this Verilog ({str(error).strip()}): keep to Verilog-2001") from None
+        reason = " ".join(str(error).split())
+        raise NotVerilog2001(f"Pyverilog cannot read this Verilog ({reason}): keep to Verilog-2001") from None
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in node.children()]
+    if level:
+        raise NotVerilog2001(f"line:{level[0].lineno} of this Verilog is nested more than {DEEPEST} deep: name its parts")
+    return tree

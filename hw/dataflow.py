@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from hw.analyse import assignments, nodes, syntax_tree
-from hw.expressions import CASTS, COMPARISONS, LOGICAL, REDUCTIONS, SHIFTS, Scope, indexed, kind_of, refuse
+from hw.expressions import CASTS, COMPARISONS, LOGICAL, MOST_BITS, REDUCTIONS, SHIFTS, Scope, indexed, kind_of, refuse
 from hw.generate import rtl
 from repro.errors import BadInput
 
 _SECTION = re.compile(r"\s*//\s*\d+\.\s+(\w+)")
-_MOST_TURNS = 4096
+_MOST_TURNS = 2**14
+_MOST_INSTANCES = 64
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class _Walk:
         self.edges: list[Edge] = []
         self.operations: list[Operation] = []
         self.sections: list[tuple[int, str]] = []
+        self.turns = 0
+        """Of all loops so far."""
 
     def module(self, verilog: str, given: dict[str, int], prefix: str, stage: str) -> tuple[str, dict[str, int]]:
         """Walk the first module of a text; its signals get the prefix. Returns its name and its parameters' values."""
@@ -112,11 +115,15 @@ class _Walk:
         for parameter in nodes(module.paramlist, ast.Parameter):
             value = given.get(parameter.name)
             value = scope.known(parameter.value.var) if value is None else int(value)
-            values[parameter.name] = scope.names[parameter.name] = value
+            scope.declare(parameter, value)
+            values[parameter.name] = value
         if unknown := sorted(set(given) - set(values)):
             raise BadInput(f"{module.name} has no parameter {unknown[0]}: it has {', '.join(values) or 'none'}")
         for port in module.portlist.ports:
-            self._declare(port.first, scope, "" if prefix else kind_of(port.first).lower())
+            direction = kind_of(port.first).lower() if kind_of(port) == "Ioport" else "undeclared"
+            if direction not in ("input", "output"):
+                refuse(port, "declare each port in the module's header, as input or output")
+            self._declare(port.first, scope, "" if prefix else direction)
         for item in module.items:
             self._item(item, scope)
         self.sections = outer
@@ -133,8 +140,10 @@ class _Walk:
             refuse(variable, f"{variable.name} is a memory, which the dataflow walk does not know")
         width = variable.width
         bits = abs(scope.known(width.msb) - scope.known(width.lsb)) + 1 if width else 1
+        if bits > MOST_BITS:
+            refuse(variable, f"{variable.name} has more than {MOST_BITS} bits")
         name = scope.prefix + variable.name
-        scope.names[variable.name] = name
+        scope.declare(variable, name)
         self.widths[name] = bits
         self.signals[name] = Signal(name, bits, direction)
 
@@ -148,7 +157,7 @@ class _Walk:
                 self._item(part, scope)
 
     def Localparam(self, item, scope):
-        scope.names[item.name] = scope.known(item.value.var)
+        scope.declare(item, scope.known(item.value.var))
 
     def Pragma(self, item, scope):
         """Attributes are for the synthesiser."""
@@ -168,7 +177,9 @@ class _Walk:
             self._item(chosen, scope)
 
     def ForStatement(self, item, scope):
-        for counter, value in _turns(item, scope):
+        if kind_of(item.statement) != "Block" or not item.statement.scope:
+            refuse(item, "a loop of a generate needs a block with a name")
+        for counter, value in self._turns(item, scope):
             inner = scope.inside(f"{item.statement.scope}[{value}].", {counter: value})
             for part in item.statement.statements:
                 self._item(part, inner)
@@ -183,11 +194,17 @@ class _Walk:
     def InstanceList(self, item, scope):
         from pyverilog.vparser import ast
 
-        text = self.library(item.module)
-        child = next(nodes(syntax_tree(text), ast.ModuleDef))
-        outputs = {port.first.name for port in child.portlist.ports if isinstance(port.first, ast.Output)}
+        try:
+            text = self.library(item.module)
+        except OSError:
+            refuse(item, f"there is no module {item.module}")
+        if scope.prefix.count(".") >= _MOST_INSTANCES:
+            refuse(item, f"instances in instances, more than {_MOST_INSTANCES} deep")
+        outputs = {port.first.name for port in nodes(syntax_tree(text), ast.Ioport) if isinstance(port.first, ast.Output)}
         stage = self._stage(item.lineno)
         for instance in item.instances:
+            if instance.array:
+                refuse(item, f"{instance.name} is an array of instances, which the dataflow walk does not know")
             values = {argument.paramname: scope.known(argument.argname) for argument in instance.parameterlist}
             prefix = f"{scope.prefix}{instance.name}."
             self.module(text, values, prefix, stage)
@@ -214,7 +231,7 @@ class _Walk:
             for part in item.statements:
                 self._statement(part, inner, path, clocked)
         elif kind == "ForStatement":
-            for counter, value in _turns(item, scope):
+            for counter, value in self._turns(item, scope):
                 self._statement(item.statement, scope.inside(names={counter: value}), path, clocked)
         elif kind == "IfStatement":
             self._if(item, scope, path, clocked)
@@ -254,6 +271,18 @@ class _Walk:
         found = [self._targets(part.left.var, scope, part.lineno, clocked) for part in assignments(statement)]
         return list(dict.fromkeys(name for names in found for name in names))
 
+    def _turns(self, loop, scope: Scope) -> Iterator[tuple[str, int]]:
+        """(counter, value) for each turn of a for loop with constant bounds."""
+        counter, value = loop.pre.left.var, scope.known(loop.pre.right.var)
+        if kind_of(counter) != "Identifier":
+            refuse(loop, "a loop needs a plain name as its counter")
+        while (inner := scope.inside(names={counter.name: value})).known(loop.cond):
+            self.turns += 1
+            if self.turns > _MOST_TURNS:
+                refuse(loop, f"loops of more than {_MOST_TURNS} turns")
+            yield counter.name, value
+            value = inner.known(loop.post.right.var)
+
     # Assignments and expressions.
 
     def _drive(self, item, scope: Scope, path: tuple[str, ...], clocked: bool) -> None:
@@ -271,6 +300,8 @@ class _Walk:
         if kind in ("Pointer", "Partselect"):
             return self._targets(var.var, scope, line, clocked)
         name = scope.find(var)
+        if name not in self.signals:
+            refuse(var, f"{var} is a constant and cannot be driven")
         signal = self.signals[name]
         self.signals[name] = replace(signal, register=signal.register or clocked, stage=signal.stage or self._stage(line))
         return [name]
@@ -365,18 +396,6 @@ def _operands(node, bits: int, scope: Scope) -> list:
     else:
         wanted = [bits] * len(children)
     return list(zip(children, wanted))
-
-
-def _turns(loop, scope: Scope) -> Iterator[tuple[str, int]]:
-    """(counter, value) for each turn of a for loop with constant bounds."""
-    counter, value = loop.pre.left.var.name, scope.known(loop.pre.right.var)
-    for _ in range(_MOST_TURNS):
-        inner = scope.inside(names={counter: value})
-        if not inner.known(loop.cond):
-            return
-        yield counter, value
-        value = inner.known(loop.post.right.var)
-    refuse(loop, f"a loop of more than {_MOST_TURNS} turns")
 
 
 def _constant(statement, scope: Scope) -> bool:

@@ -5,13 +5,30 @@ unsized constant counts only the bits that its value needs: synthesis keeps no o
 """
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 
 from repro.errors import BadInput
 
+MOST_BITS = 2**16
+"""Widest number and widest signal: far beyond any design, and quick to compute with."""
+
+
+def _divide(x: int, y: int) -> int:
+    """Towards zero, as Verilog divides."""
+    return abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+
+
+def _power(x: int, y: int) -> int:
+    """A fraction is cut to 0, as in Verilog."""
+    return x**y if y >= 0 else _divide(1, x**-y)
+
+
 _VALUES = {
-    "Plus": operator.add, "Minus": operator.sub, "Times": operator.mul, "Divide": operator.floordiv, "Mod": operator.mod,
-    "Power": operator.pow, "Sll": operator.lshift, "Sla": operator.lshift, "Srl": operator.rshift, "Sra": operator.rshift,
+    "Plus": operator.add, "Minus": operator.sub, "Times": operator.mul, "Divide": _divide,
+    "Mod": lambda x, y: x - y * _divide(x, y), "Power": _power,
+    "Sll": operator.lshift, "Sla": operator.lshift, "Srl": operator.rshift, "Sra": operator.rshift,
     "LessThan": operator.lt, "GreaterThan": operator.gt, "LessEq": operator.le, "GreaterEq": operator.ge, "Eq": operator.eq,
     "NotEq": operator.ne, "And": operator.and_, "Or": operator.or_, "Xor": operator.xor,
     "Land": lambda x, y: bool(x) and bool(y), "Lor": lambda x, y: bool(x) or bool(y),
@@ -46,9 +63,21 @@ def indexed(select):
     return None
 
 
+def _once(method: Callable) -> Callable:
+    """Work out a method's answer to a node once in each scope: expressions in expressions ask for it again and again."""
+    @wraps(method)
+    def remembering(self, node):
+        key = method.__name__, id(node)
+        if key not in self.answers:
+            self.answers[key] = method(self, node)
+        return self.answers[key]
+
+    return remembering
+
+
 @dataclass
 class Scope:
-    """What names mean at one place: a number (parameter, loop counter), the full name of a signal, or a function's node.
+    """What names mean at one place: a number (parameter, loop counter) or the full name of a signal.
 
     ``widths``: full name of a signal -> bits; shared by all scopes. ``prefix`` stands before names declared here.
     """
@@ -56,13 +85,25 @@ class Scope:
     prefix: str
     widths: dict[str, int]
     names: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict, repr=False, compare=False)
+    own: set = field(default_factory=set, repr=False, compare=False)
+    """Names declared here and not further out."""
 
     def inside(self, label: str = "", names: dict | None = None) -> "Scope":
         """A scope within this one, its prefix lengthened by a label, with further names."""
         return Scope(self.prefix + label, self.widths, {**self.names, **(names or {})})
 
+    def declare(self, node, meaning: int | str) -> None:
+        """Give the name of a node its meaning. Raises BadInput when it has one in this scope."""
+        if node.name in self.own:
+            refuse(node, f"{node.name} is declared twice")
+        self.own.add(node.name)
+        self.names[node.name] = meaning
+
     def find(self, identifier):
-        """What an identifier means. Raises BadInput for an unknown or a hierarchical name."""
+        """What an identifier means. Raises BadInput for an unknown or a hierarchical name, and for what is no name."""
+        if kind_of(identifier) != "Identifier":
+            refuse(identifier, f"a {kind_of(identifier)} stands where a name is needed")
         if identifier.scope is not None or identifier.name not in self.names:
             refuse(identifier, f"{identifier} is not declared in this module")
         return self.names[identifier.name]
@@ -74,8 +115,12 @@ class Scope:
             refuse(node, "a range, a parameter or the condition of a generate is no constant")
         return value
 
+    @_once
     def constant(self, node) -> int | None:
-        """The value of an expression, None when it depends on a signal."""
+        """The value of an expression, None when it depends on a signal.
+
+        Raises BadInput where it has none: a division by zero, an unknown digit, more than MOST_BITS bits.
+        """
         kind = kind_of(node)
         if kind == "IntConst":
             return _number(node)[0]
@@ -90,17 +135,37 @@ class Scope:
         if kind in ("Pointer", "Partselect"):
             return self._part(node)
         if kind == "SystemCall":
+            if node.syscall not in (*CASTS, "clog2") or len(node.args) != 1:
+                refuse(node, f"${node.syscall} is not known to the dataflow walk")
             value = self.constant(node.args[0])
             return max(value - 1, 0).bit_length() if node.syscall == "clog2" and value is not None else value
         if kind not in _VALUES:
             return None
         operands = [self.constant(child) for child in node.children()]
-        return None if None in operands else int(_VALUES[kind](*operands))
+        return None if None in operands else self._value(node, *operands)
+
+    def _value(self, node, *operands: int) -> int:
+        kind = kind_of(node)
+        if kind in SHIFTS and operands[1] < 0:
+            refuse(node, "a shift by a negative distance")
+        if (kind in ("Sll", "Sla") and operands[1] > MOST_BITS
+                or kind == "Power" and operands[0].bit_length() * abs(operands[1]) > MOST_BITS):
+            refuse(node, f"a number of more than {MOST_BITS} bits")
+        try:
+            value = int(_VALUES[kind](*operands))
+        except ZeroDivisionError:
+            refuse(node, "a division by zero")
+        if value.bit_length() > MOST_BITS:
+            refuse(node, f"a number of more than {MOST_BITS} bits")
+        return value
 
     def _joined(self, node) -> int | None:
-        parts = node.list if kind_of(node) == "Concat" else [node.value] * self.known(node.times)
+        self.bits(node)  # no wider than can be
+        if kind_of(node) == "Repeat":
+            value, bits = self.constant(node.value), self.bits(node.value)
+            return None if value is None else sum((value & (1 << bits) - 1) << i * bits for i in range(self.known(node.times)))
         total = 0
-        for part in parts:
+        for part in node.list:
             value, bits = self.constant(part), self.bits(part)
             if value is None:
                 return None
@@ -115,10 +180,26 @@ class Scope:
         else:
             start = indexed(node)
             low, bits = self.constant(start[0] if start else node.lsb), self.bits(node)
+            if low is not None and start and kind_of(node.lsb) == "Minus":  # [start -: width] goes down from its start
+                low -= bits - 1
+        if low is not None and low < 0:
+            refuse(node, "a place below the lowest bit")
         return None if value is None or low is None else value >> low & (1 << bits) - 1
 
+    @_once
     def bits(self, node) -> int:
-        """The width of an expression that stands alone."""
+        """The width of an expression that stands alone.
+
+        Raises BadInput when it is beyond MOST_BITS or below 1 (of a repetition, which may vanish in a concatenation, below 0).
+        """
+        bits = self._bits(node)
+        if bits > MOST_BITS:
+            refuse(node, f"more than {MOST_BITS} bits")
+        if bits < (kind_of(node) != "Repeat"):
+            refuse(node, f"a width of {bits} bits")
+        return bits
+
+    def _bits(self, node) -> int:
         kind = kind_of(node)
         if kind == "Identifier":
             meaning = self.find(node)
@@ -155,12 +236,20 @@ def _needed(value: int) -> int:
 
 
 def _number(node) -> tuple[int, int]:
-    """Value and size (0 when unsized) of a constant such as 12, 4'b10z1 (unknown bits read as zero) or 8'hff."""
+    """Value and size (0 when unsized) of a constant such as 12, 4'b10z1 (unknown bits read as zero) or 8'hff.
+
+    Raises BadInput for one that is no number, such as 8'dx.
+    """
     text = node.value.replace("_", "").lower()
     size, quote, digits = text.rpartition("'")
-    if not quote:
-        return int(text), 0
-    digits = digits.removeprefix("s")
-    base = {"b": 2, "o": 8, "d": 10, "h": 16}[digits[0]]
-    digits = digits[1:] if base == 10 else "".join("0" if digit in "xz?" else digit for digit in digits[1:])
-    return int(digits, base), int(size or 0)
+    base = {"b": 2, "o": 8, "d": 10, "h": 16}[digits.removeprefix("s")[0]] if quote else 10
+    digits = digits.removeprefix("s")[1:] if quote else text
+    if base != 10:
+        digits = "".join("0" if digit in "xz?" else digit for digit in digits)
+    try:
+        value, size = int(digits, base), int(size or 0)
+    except ValueError:  # unknown digits, or more than Python reads
+        refuse(node, f"{node.value[:20]} is no number")
+    if value.bit_length() > MOST_BITS:
+        refuse(node, f"a number of more than {MOST_BITS} bits")
+    return value, size

@@ -79,7 +79,8 @@ def lint(text: str, file: str) -> list[Finding]:
 
 def lint_folder(folder: Path = paths.RTL) -> list[Finding]:
     """The findings of all Verilog files of a folder. Errors as for :func:`lint`."""
-    return [finding for path in sorted(folder.glob("*.v")) for finding in lint(path.read_text(encoding="utf-8"), path.name)]
+    return [finding for path in sorted(folder.glob("*.v"))
+            for finding in lint(path.read_text(encoding="utf-8", errors="replace"), path.name)]
 
 
 Place = tuple[int, str, str]

@@ -4,6 +4,8 @@ A *plane* is one wire's value in every test case: a Python int whose bit t is th
 operation on planes of 65,536 bits then simulates 65,536 cases. Cells behave as in Xilinx's library guide (UG974).
 """
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -13,6 +15,11 @@ from repro.errors import BadInput
 _OUTPUTS = {"CARRY4": ("O", "CO"), "FDRE": ("Q",), "FDSE": ("Q",), **dict.fromkeys(
     ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV", "MUXF7", "MUXF8", "MUXF9"), ("O",))}
 _REGISTERS = ("FDRE", "FDSE")
+_INPUTS = {"CARRY4": {"CI": 1, "CYINIT": 1, "DI": 4, "S": 4}, "INV": {"I": 1},
+           "FDRE": dict.fromkeys(("C", "CE", "D", "R"), 1), "FDSE": dict.fromkeys(("C", "CE", "D", "S"), 1),
+           **{f"LUT{n}": {f"I{i}": 1 for i in range(n)} for n in range(1, 7)},
+           **dict.fromkeys(("MUXF7", "MUXF8", "MUXF9"), {"I0": 1, "I1": 1, "S": 1})}
+"""Kind of cell -> how many wires each of its inputs has. An output has one, those of CARRY4 four."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +54,19 @@ class Netlist:
     def from_json(cls, name: str, module: dict) -> "Netlist":
         """From one entry of `modules` in the file that Yosys' write_json makes.
 
-        Raises BadInput for a cell that this module cannot evaluate, naming it.
+        Raises BadInput for a cell that this module cannot evaluate, naming it, for a wire that two cells drive, and for what
+        is not as Yosys writes it.
         """
-        cells = []
-        for instance, cell in module["cells"].items():
-            if cell["type"] == "$scopeinfo":  # a note on where cells came from, not a cell
-                continue
-            if cell["type"] not in _OUTPUTS:
-                raise BadInput(f"{name}: cell {instance} is a {cell['type']}, which the evaluator does not know: "
-                               "map the design with hw.synth")
-            inverted = [key for key, value in cell.get("parameters", {}).items() if key.startswith("IS_") and "1" in str(value)]
-            if inverted:
-                raise BadInput(f"{name}: cell {instance} sets {inverted[0]}, which the evaluator does not know: "
-                               "map the design with hw.synth")
-            pins = {pin: tuple(wires) for pin, wires in cell["connections"].items()}
-            cells.append(Cell(cell["type"], cell.get("parameters", {}), pins))
-        return cls(name, {port: tuple(p["bits"]) for port, p in module["ports"].items()}, tuple(cells))
+        try:
+            cells = tuple(_cell(f"{name}: cell {instance}", cell) for instance, cell in module["cells"].items()
+                          if cell["type"] != "$scopeinfo")  # a note on where cells came from, not a cell
+            ports = {port: _wires(entry["bits"]) for port, entry in module["ports"].items()}
+        except (LookupError, TypeError, AttributeError):
+            raise BadInput(f"{name}: {_NO_NETLIST}") from None
+        driven = Counter(wire for cell in cells for wire in cell.outputs)
+        if doubled := [wire for wire, times in driven.items() if times > 1]:
+            raise BadInput(f"{name}: several cells drive wire {doubled[0]}; {_NO_NETLIST}")
+        return cls(name, ports, cells)
 
     @property
     def registers(self) -> tuple[Cell, ...]:
@@ -125,6 +129,37 @@ class Netlist:
         except KeyError as missing:
             raise BadInput(f"{self.name}: wire {missing} has no value: give one for every input and register") from None
         return planes
+
+
+_NO_NETLIST = "this is no netlist as Yosys' write_json makes them: map the design with hw.synth"
+
+
+def _cell(label: str, cell: dict) -> Cell:
+    """One cell of Yosys' JSON, checked; `label` names it in errors."""
+    kind, parameters = cell["type"], cell.get("parameters", {})
+    if kind not in _OUTPUTS:
+        raise BadInput(f"{label} is a {kind}, which the evaluator does not know: map the design with hw.synth")
+    if inverted := [key for key, value in parameters.items() if key.startswith("IS_") and "1" in str(value)]:
+        raise BadInput(f"{label} sets {inverted[0]}, which the evaluator does not know: map the design with hw.synth")
+    found = Cell(kind, parameters, {pin: _wires(wires) for pin, wires in cell["connections"].items()})
+    inputs, outputs = _INPUTS[kind], dict.fromkeys(_OUTPUTS[kind], 4 if kind == "CARRY4" else 1)
+    widths = {pin: len(wires) for pin, wires in found.pins.items()}
+    if not inputs.items() <= widths.items() <= {**inputs, **outputs}.items() or not set(outputs) & set(widths):
+        raise BadInput(f"{label} has not the pins of a {kind}; {_NO_NETLIST}")
+    if any(isinstance(wire, str) for wire in found.outputs):
+        raise BadInput(f"{label} drives a constant; {_NO_NETLIST}")
+    if kind == "CARRY4" and "0" not in (*found.pins["CI"], *found.pins["CYINIT"]):
+        raise BadInput(f"{label} has two carries in; {_NO_NETLIST}")
+    if kind.startswith("LUT") and not re.fullmatch(f"[01]{{{2**len(inputs)}}}", str(parameters.get("INIT"))):
+        raise BadInput(f"{label} has no table of {2**len(inputs)} bits in INIT; {_NO_NETLIST}")
+    return found
+
+
+def _wires(bits: list) -> tuple:
+    """The wires of a pin or port. Raises TypeError unless each is a number or a constant: "0", "1", "x" or "z"."""
+    if not isinstance(bits, list) or not all(type(bit) is int or bit in ("0", "1", "x", "z") for bit in bits):
+        raise TypeError(bits)
+    return tuple(bits)
 
 
 def _evaluate(cell: Cell, planes: dict, ones: int) -> dict:

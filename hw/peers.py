@@ -124,7 +124,7 @@ def synthesise_text(files: dict[str, str], tops: list[str], mappings: list[str])
 
 def _sources(peer: str) -> dict[str, str]:
     """The peer's files and its shell, by file name."""
-    texts = {Path(file).name: (_clone(peer) / file).read_text(encoding="utf-8") for file in FILES[peer]}
+    texts = {Path(file).name: (_clone(peer) / file).read_text(encoding="utf-8", errors="replace") for file in FILES[peer]}
     shell = f"{_SHELLS[peer]}.v"
     # Helper modules of the same name differ from file to file, so each file keeps its own under the file's name.
     renamed = {file: _own_names(text, Path(file).stem) if peer == "PACoGen" else text for file, text in texts.items()}

@@ -5,6 +5,8 @@ registers, so the slowest path is one from register to register and the pins' de
 """
 
 import json
+import math
+import operator
 import subprocess
 import sys
 import tempfile
@@ -117,15 +119,27 @@ def _route(mac: Mac, variant: str, netlist: str, seed: int) -> Placed:
             lines = done.stderr.splitlines()
             reasons = [line for line in lines if "ERROR" in line] or lines[-1:] or ["no message"]
             raise BadInput(f"nextpnr could not place {mac.name}: {reasons[0]}")
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    clock, = report["fmax"].values()
-    used = {cell: entry["used"] for cell, entry in report["utilization"].items()}
-    return Placed(mac, variant, seed, mhz=clock["achieved"], wires=_wires(report), comb=used["TRELLIS_COMB"],
-                  ff=used["TRELLIS_FF"])
+        report = (folder / "report.json").read_bytes()
+    return Placed(mac, variant, seed, **read_report(report))
 
 
-def _wires(report: dict) -> float:
-    """The share of wires in the delay of the slowest path between two edges of the clock."""
-    path, = (entry["path"] for entry in report["critical_paths"] if entry["from"] == entry["to"])
-    total = sum(step["delay"] for step in path)
-    return sum(step["delay"] for step in path if step["type"] == "routing") / total
+def read_report(content: bytes) -> dict[str, float]:
+    """`mhz`, `wires`, `comb` and `ff` of :class:`Placed` from the JSON that nextpnr writes.
+
+    Raises BadInput when it is no such report, or one of a design with several clocks.
+    """
+    try:
+        report = json.loads(content)
+        clock, = report["fmax"].values()
+        path, = (entry["path"] for entry in report["critical_paths"] if entry["from"] == entry["to"])  # between its edges
+        total = sum(step["delay"] for step in path)
+        wires = sum(step["delay"] for step in path if step["type"] == "routing") / total
+        found = {"mhz": float(clock["achieved"]), "wires": float(wires)}
+        found |= {name: operator.index(report["utilization"][cell]["used"])
+                  for name, cell in (("comb", "TRELLIS_COMB"), ("ff", "TRELLIS_FF"))}
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise BadInput(f"nextpnr's report is not as {PACKAGE} {VERSION} writes it ({type(error).__name__}: {error}): "
+                       f"pip install {PACKAGE}=={VERSION}") from None
+    if not (0 < found["mhz"] < math.inf and 0 <= found["wires"] <= 1 and found["comb"] >= 0 and found["ff"] >= 0):
+        raise BadInput(f"nextpnr's report holds impossible figures: {found}")
+    return found

@@ -7,15 +7,17 @@ D derived by arithmetic.
 
 import csv
 import importlib
+import math
+import re
+import reprlib
+import sys
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import yaml
 
-from repro import paths, runner, store
+from repro import paper, paths, runner, store
 from repro.errors import BadInput
 from repro.exhibits import Table, exhibit
 from repro.experiments import experiment
@@ -25,6 +27,8 @@ MARKS = {"V": "read in the source", "Q": "quoted by a third party who checked", 
          "C": "the authors' public code", "D": "derived by arithmetic"}
 SIGNS = {"reproduced": "✔", "partly": "◐", "not reproduced": "✘", "not testable here": "–"}
 NOT_READ = "not read; to be filled from the paper"
+_CHECK = re.compile(r"(repro\.experiments\.\w+):([a-z]\w*)")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,12 @@ class Item:
         """What the check returns; None when there is no check or rows are lacking."""
         if self.check is None or self._lacking():
             return None
-        rows = [store.load(experiment(name)) for name in self.experiments]
-        module, function = self.check.split(":")
-        return getattr(importlib.import_module(module), function)(*rows)
+        module, function = _CHECK.fullmatch(self.check).groups()
+        try:
+            check = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise BadInput(f"the check of {self.id} is not there ({error}): correct it in data/paper") from None
+        return check(*(store.load(experiment(name)) for name in self.experiments))
 
 
 @dataclass(frozen=True)
@@ -105,47 +112,70 @@ def values() -> tuple[Value, ...]:
 def _load(name: str, kind: type) -> list:
     path = paths.PAPER / name
     known = {field.name for field in fields(kind)}
-    items = []
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadInput(f"{path} cannot be read ({str(error).splitlines()[0]}): restore it with git") from None
+    entries = paper.read(name)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(f"{path} is not a list of entries with fields: restore it with git")
-    for entry in entries:
-        label = f"{path} entry {entry.get('id', '?')!r}"
-        if unknown := set(entry) - known:
-            raise BadInput(f"{label}: unknown field {sorted(unknown)[0]!r}; known are {', '.join(sorted(known))}")
+    items = {}
+    for number, entry in enumerate(entries, start=1):
+        label = f"{path} entry {entry['id']!r}" if isinstance(entry.get("id"), str) else f"{path} entry {number}"
+        if unknown := set(map(str, entry)) - known:
+            raise BadInput(f"{label}: unknown field {min(unknown)!r}; known are {', '.join(sorted(known))}")
         if lacking := {"id", "paper", "where", "mark", "chapters"} - set(entry):
-            raise BadInput(f"{label}: the field {sorted(lacking)[0]!r} is missing")
-        if entry["mark"] not in MARKS:
-            raise BadInput(f"{label}: the mark {entry['mark']!r} is none of {', '.join(MARKS)}")
-        items.append(kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}))
-    return items
+            raise BadInput(f"{label}: the field {min(lacking)!r} is missing")
+        for field, content in entry.items():
+            wanted, fits = _FIELDS.get(field, _TEXT)
+            if not fits(content):
+                raise BadInput(f"{label}: the {field} {reprlib.repr(content)} is not {wanted}")
+        if entry["id"] in items:
+            raise BadInput(f"{label}: the id stands there twice")
+        items[entry["id"]] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()})
+    return list(items.values())
+
+
+def _texts(content) -> bool:
+    return isinstance(content, list) and all(isinstance(item, str) for item in content)
+
+
+_TEXT = ("a text", lambda content: isinstance(content, str))
+_FIELDS = {
+    "mark": (f"one of {', '.join(MARKS)}", lambda content: isinstance(content, str) and content in MARKS),
+    "chapters": ("a list of names", _texts),
+    "experiments": ("a list of names", _texts),
+    "check": ("repro.experiments.module:function", lambda content: isinstance(content, str) and _CHECK.fullmatch(content)),
+    "value": ("a finite number or empty",
+              lambda content: content is None or type(content) in (int, float) and abs(content) <= sys.float_info.max),
+}
+"""Field -> what it holds, and the test for that; all others are texts."""
 
 
 def read_paper_values(path: Path) -> dict[str, float]:
-    """A reader's own values from the papers: a CSV file with the columns id and value.
+    """A reader's own values from the papers: a CSV file with the columns id and value; further columns do not count.
 
-    Raises BadInput, naming the line, on an unknown id or a value that is no number.
+    Raises BadInput, naming the line, on an unknown or repeated id, a value that is no finite number, or a cell too many (as
+    in 0,5 for 0.5) or too few.
     """
     known = {value.id for value in values()}
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            lines = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reader = csv.reader(stream, strict=True)
+            lines = [(reader.line_num, line) for line in reader if line]
+    except (OSError, ValueError, csv.Error) as error:
         raise BadInput(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): give a CSV file, id,value") from None
-    if not {"id", "value"} <= set(reader.fieldnames or ()):
-        raise BadInput(f"{path} line 1: the columns id and value are needed")
+    header = lines[0][1] if lines else []
+    if header.count("id") != 1 or header.count("value") != 1:
+        raise BadInput(f"{path} line 1: the columns id and value are needed, once each")
     found = {}
-    for number, line in enumerate(lines, start=2):
-        if line["id"] not in known:
-            raise BadInput(f"{path} line {number}: unknown id {line['id']!r}; known are {', '.join(sorted(known))}")
-        number_given = pd.to_numeric(line["value"], errors="coerce")
-        if not np.isfinite(number_given):
-            raise BadInput(f"{path} line {number}: {line['value']!r} is not a number")
-        found[line["id"]] = float(number_given)
+    for number, line in lines[1:]:
+        if len(line) != len(header):
+            raise BadInput(f"{path} line {number}: {len(line)} cells where {len(header)} are expected")
+        name, given = line[header.index("id")], line[header.index("value")].strip()
+        if name not in known:
+            raise BadInput(f"{path} line {number}: unknown id {name!r}; known are {', '.join(sorted(known))}")
+        if name in found:
+            raise BadInput(f"{path} line {number}: the id {name} stands there twice")
+        if not _NUMBER.fullmatch(given) or not math.isfinite(float(given)):
+            raise BadInput(f"{path} line {number}: {given!r} is not a number")
+        found[name] = float(given)
     return found
 
 

@@ -40,7 +40,7 @@ class _OneLine(click.Group):
             sys.exit(0)
         except OSError as error:
             message = f"{error.filename or 'the system'}: {error.strerror}: check the path, its permissions and the disk"
-        click.echo(f"repro: {message}", err=True)
+        click.echo(f"repro: {BadInput(message)}", err=True)
         sys.exit(2)
 
 

@@ -82,16 +82,72 @@ def test_no_mark_is_memory():
     ("- {id: x, paper: A2Q, where: y, mark: V, chapters: [], colour: red}", "unknown field 'colour'"),
     ("- {id: x, paper: A2Q, where: y, chapters: []}", "field 'mark' is missing"),
     ("- {id: x, paper: A2Q, where: y, mark: M, chapters: []}", "mark 'M'"),
+    ("- {id: x, paper: A2Q, where: y, mark: [V], chapters: []}", "'x': the mark .* is not one of V, Q"),
+    ("- {id: x, paper: A2Q, where: y, mark: V, chapters: mac}", "the chapters 'mac' is not a list of names"),
+    ("- {id: x, paper: A2Q, where: y, mark: V, chapters: [1]}", "the chapters .* is not a list of names"),
+    ("- {id: x, paper: 2023, where: y, mark: V, chapters: []}", "the paper 2023 is not a text"),
+    ("- {id: 7, paper: A2Q, where: y, mark: V, chapters: []}", "entry 1: the id 7 is not a text"),
+    ("- {id: x, paper: A2Q, where: y, mark: V, chapters: [], check: 'os:system'}", "the check 'os:system' is not repro"),
+    ("- {id: x, paper: A2Q, where: y, mark: V, mark: Q, chapters: []}", "line 1 .*a field stands there twice"),
+    ("- {id: x, paper: A2Q, where: y, mark: V, chapters: [], 1: a, b: c}", "unknown field '1'"),
+    ("- &x {id: x, paper: A2Q, where: y, mark: V, chapters: []}\n- *x", "entry 'x': the id stands there twice"),
+    ("- {id: x\n- [", "claims.yml line 2 cannot be read"),
+    ("- 2001-99-99", "cannot be read .month must be in"), ("- !!int ''", "cannot be read .string index out of range"),
+    ("- !!bool maybe", "cannot be read .'maybe'"), ("- ? [a]\n  : b", "line 1 cannot be read"),
+    ("[" * 2000, "nested more than 20 deep"), ("- " * 2000, "maximum recursion depth"), ("x: y", "is not a list of entries"),
+    ("- \x00", "special characters are not allowed"), ("", "is not a list of entries"),
 ])
 def test_a_wrong_entry_is_named(tmp_path, monkeypatch, entry, message):
     (tmp_path / "claims.yml").write_text(entry)
     monkeypatch.setattr("repro.paths.PAPER", tmp_path)
     claims.claims.cache_clear()
     try:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(BadInput, match=message) as caught:
             claims.claims()
+        assert str(caught.value).isprintable()
     finally:
         claims.claims.cache_clear()
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan", "'7'", "true", "[7]", "1" + "0" * 400])
+def test_a_value_is_a_finite_number_or_empty(tmp_path, monkeypatch, value):
+    (tmp_path / "values.yml").write_text(f"- {{id: x, paper: A2Q, where: y, mark: V, chapters: [], value: {value}}}")
+    monkeypatch.setattr("repro.paths.PAPER", tmp_path)
+    claims.values.cache_clear()
+    try:
+        with pytest.raises(BadInput, match="'x': the value .* is not a finite number or empty"):
+            claims.values()
+    finally:
+        claims.values.cache_clear()
+
+
+@pytest.mark.parametrize("check", ["repro.experiments.nothing:here", "repro.experiments.mac:nothing"])
+def test_a_check_that_is_not_there_is_named(check):
+    with pytest.raises(BadInput, match="the check of x is not there .*nothing"):
+        claims.Claim("x", "A2Q", "y", "V", (), check=check).verdict()
+
+
+def test_a_readers_values(tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_bytes(b"\xef\xbb\xbfvalue,note,id\r\n 77 ,\"a, b\",lut-int8\r\n\r\n6.5e1,,lut-e4m3\r\n")
+    assert claims.read_paper_values(file) == {"lut-int8": 77, "lut-e4m3": 65}
+
+
+@pytest.mark.parametrize("text, message", [
+    ("id,value\nlut-int8,0,5\n", "line 2: 3 cells where 2 are expected"),  # not 0
+    ("id,value\nlut-int8\n", "line 2: 1 cells where 2"),
+    ("id,value\nlut-int8,1\n\nlut-int8,2\n", "line 4: the id lut-int8 stands there twice"),
+    ("id,value,value\nlut-int8,1,2\n", "line 1: .*once each"), ("", "line 1: the columns id and value"),
+    *((f"id,value\nlut-int8,{wrong}\n", "line 2: .* is not a number")
+      for wrong in ("", "1_0", "0x10", "True", "nan", "inf", "1e400", "\u0663", "1 2", "9" * 5000)),
+    ('id,value\n"lut-int8,1\n', "cannot be read .unexpected end of data"), ("id,value\na\n\x1b[31m,1\n", "line 2: 1 cells"),
+])
+def test_a_readers_wrong_values_are_named(tmp_path, text, message):
+    file = tmp_path / "a\nb.csv"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=message) as caught:
+        claims.read_paper_values(file)
+    assert str(caught.value).isprintable() and r"a\nb.csv" in str(caught.value)
 
 
 def test_a_verdict_is_one_of_four_and_judged_in_order():

@@ -8,20 +8,27 @@ from pathlib import Path
 from repro import paths
 from repro.errors import BadInput
 
+_NAME = r"\w[\w.'+-]{0,200}"
+_LINE = re.compile(rf"([0-9a-f]{{64}})  ({_NAME}(?:/{_NAME})*)", re.ASCII)
+"""A digest and a relative path that stays in its folder."""
+
 
 def manifest(name: str) -> dict[str, str]:
     """data/manifests/<name>.sha256 (the format of sha256sum) as {relative path: digest}.
 
-    Raises BadInput when the file is missing or a line is not a digest and a path.
+    Raises BadInput when the file is missing or empty, or when a line is not a digest and a path that no line above has.
     """
     file = paths.MANIFESTS / f"{name}.sha256"
     if not file.is_file():
         raise BadInput(f"{file} is missing: restore it with git")
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not re.fullmatch(r"[0-9a-f]{64}  \S.*", line):
-            raise BadInput(f"{file} line {number}: not a SHA-256 digest and a path: restore it with git")
-    return {line[66:]: line[:64] for line in lines}
+    digests: dict[str, str] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        if not (match := _LINE.fullmatch(line)) or match[2] in digests:
+            raise BadInput(f"{file} line {number}: not a SHA-256 digest and a path of its own: restore it with git")
+        digests[match[2]] = match[1]
+    if not digests:
+        raise BadInput(f"{file} is empty: restore it with git")
+    return digests
 
 
 def sha256(path: Path) -> str:
@@ -33,11 +40,14 @@ def sha256(path: Path) -> str:
 def verified(path: Path, digest: str, remedy: str) -> Path:
     """The path itself when the file is there and its SHA-256 is `digest`.
 
-    Raises BadInput, ending with `remedy` (what the reader should do), when it is missing, truncated or altered.
+    Raises BadInput, ending with `remedy` (what the reader should do), when it is missing, unreadable, truncated or altered.
     """
-    if not path.is_file():
-        raise BadInput(f"{path} is missing: {remedy}")
-    found = sha256(path)
+    try:
+        if not path.is_file():
+            raise BadInput(f"{path} is missing: {remedy}")
+        found = sha256(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}): {remedy}") from None
     if found != digest:
         raise BadInput(f"{path} ({path.stat().st_size} bytes) has SHA-256 {found[:12]}…, expected {digest[:12]}…: {remedy}")
     return path
@@ -53,4 +63,7 @@ def package_file(distribution: str, member: str) -> Path:
         path = Path(metadata.distribution(distribution).locate_file(member))
     except metadata.PackageNotFoundError:
         raise BadInput(f"the pip package {distribution} is not installed: {remedy}") from None
-    return verified(path, manifest("packages")[f"{distribution}/{member}"], remedy)
+    digest = manifest("packages").get(f"{distribution}/{member}")
+    if digest is None:
+        raise BadInput(f"{paths.MANIFESTS / 'packages.sha256'} has no line for {distribution}/{member}: restore it with git")
+    return verified(path, digest, remedy)

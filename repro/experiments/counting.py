@@ -8,11 +8,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import yaml
 
 from hw.netlist import Netlist
 from hw.variants import VARIANTS
-from repro import paths
+from repro import paper
 from repro.errors import BadInput
 from repro.exhibits import COLOURS, OTHER_COLOURS, Figure, Table, exhibit
 from repro.experiments.mac import luts, pairings
@@ -141,7 +140,7 @@ def movers(rows: pd.DataFrame) -> Table:
 @exhibit
 def versions() -> Table:
     """LUTs of two MACs under two versions of Yosys."""
-    entries = yaml.safe_load((paths.PAPER / "yosys_versions.yml").read_text(encoding="utf-8"))
+    entries = paper.read("yosys_versions.yml")
     lines = []
     for entry in entries:
         line = {"Yosys": entry["version"], "mapper": entry["mapper"]}

@@ -6,11 +6,10 @@ The main formats only, so that a book build can compute them; `mac_luts` has eve
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import yaml
 
 from hw.generate import Mac
 from hw.variants import VARIANTS, build
-from repro import accumulators, paths
+from repro import accumulators, paper
 from repro.exhibits import COLOURS, LINES, MARKERS, Figure, Table, exhibit
 from repro.experiments.base import Experiment
 from repro.experiments.mac_rows import DEFAULT, DOT_PRODUCT, METRICS, RTL, TUNED, order, row
@@ -105,7 +104,7 @@ def variants_table(rows: pd.DataFrame) -> Table:
     """LUTs of every format in every variant, and what the project's prototype had reached."""
     table = luts(rows)
     table.columns.name = None
-    known = yaml.safe_load((paths.PAPER / "prototype_luts.yml").read_text(encoding="utf-8"))
+    known = paper.read("prototype_luts.yml")
     frame = table.assign(prototype=[known.get(name, np.nan) for name in table.index])
     frame["tuned / prototype"] = frame[TUNED] / frame["prototype"]
     frame = frame.rename_axis("format").reset_index()

@@ -7,12 +7,11 @@ earlier, stand in data/paper/peers.yml.
 from functools import cache
 
 import pandas as pd
-import yaml
 
 from hw.check import exhaustive
 from hw.peers import Design, lacking, synthesise
 from hw.variants import VARIANTS
-from repro import paths
+from repro import paper
 from repro.exhibits import Table, exhibit
 from repro.experiments.base import Experiment
 
@@ -58,7 +57,7 @@ peers that round."""
 @cache
 def described() -> list[dict]:
     """The entries of data/paper/peers.yml."""
-    return yaml.safe_load((paths.PAPER / "peers.yml").read_text(encoding="utf-8"))
+    return paper.read("peers.yml")
 
 
 def counts(rows: pd.DataFrame, macs: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pytest
 from repro import paths
 from repro.datasets import fetch
 from repro.datasets.checksum import package_file, verified
+from repro.errors import BadInput
 
 FILES = {"a.bin": b"first", "sub.bin": b"second" * 1000}
 
@@ -67,6 +68,29 @@ def test_a_missing_file_names_the_way_out(tiny):
     (tiny / "a.bin").unlink()
     with pytest.raises(ValueError, match="cannot be read from the mirror"):
         fetch.fetch("tiny")
+
+
+DIGEST = hashlib.sha256(b"first").hexdigest()
+
+
+@pytest.mark.parametrize("lines, message", [
+    (["x  a.bin"], "line 1: not a SHA-256 digest and a path"), ([f"{DIGEST} a.bin"], "line 1"), ([f"{DIGEST}  "], "line 1"),
+    ([f"{DIGEST}  a.bin", ""], "line 2"), ([f"{DIGEST}  a.bin"] * 2, "line 2: .*of its own"), ([], "is empty"),
+    *(([f"{DIGEST}  {path}"], "line 1")
+      for path in ("/etc/passwd", "../a.bin", "b/../../a.bin", "a\0.bin", "a\ufffd.bin", "a" * 999, "a//b")),
+])
+def test_a_manifest_has_digests_and_paths_inside_its_folder(tiny, lines, message):
+    (paths.MANIFESTS / "tiny.sha256").write_text("".join(f"{line}\n" for line in lines))
+    for use in (fetch.fetch, fetch.files):
+        with pytest.raises(BadInput, match=f"tiny.sha256.*{message}.*restore it with git"):
+            use("tiny")
+    assert not [*paths.DOWNLOADS.glob("*/*")]
+
+
+def test_a_package_file_without_a_digest_is_named(tiny):
+    (paths.MANIFESTS / "packages.sha256").write_text(f"{DIGEST}  foolbox/x\n")
+    with pytest.raises(BadInput, match="packages.sha256 has no line for foolbox/y: restore it with git"):
+        package_file("foolbox", "y")
 
 
 def test_no_network_is_one_line(tiny, monkeypatch):

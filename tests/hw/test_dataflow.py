@@ -2,14 +2,17 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 
 import pytest
 
+from hw.analyse import DEEPEST, interfaces, operators
 from hw.blocks import Arrow, diagram
 from hw.dataflow import Edge, Operation, dataflow
 from hw.generate import ARCHITECTURES, Mac, rtl
+from hw.lint import lint
 from repro import paths
 from repro.errors import BadInput
 from repro.formats import parse
@@ -155,3 +158,83 @@ def test_an_inverted_signal_is_marked():
 def test_what_cannot_be_read_is_named(text, reason):
     with pytest.raises(BadInput, match=reason):
         dataflow(text, {"V": 3})
+
+
+def small(item: str = "assign b = a;", value: str = "2") -> str:
+    return f"module m #(parameter W = {value}) (input wire [3:0] a, output wire [3:0] b);\n{item}\nendmodule"
+
+
+@pytest.mark.parametrize("value, reason", [
+    ("1 / 0", "division by zero"), ("1 % 0", "division by zero"), ("0 ** -1", "division by zero"),
+    ("1 << -1", "negative distance"),
+    ("1 << 99999999999", "more than 65536 bits"), ("2 ** 9999999999", "more than 65536 bits"), ("9" * 5000, "is no number"),
+    ("8'dx", "8'dx is no number"), ("{99999999{1'b1}}", "more than 65536 bits"), ("{-1{1'b1}}", "a width of -1 bits"),
+    ("$clog2()", "clog2 is not known"), ("$random(3)", "random is not known"),
+    ("+".join("1" * 200), "line:1 .*nested more than 100 deep"),
+])
+def test_a_parameter_without_a_value_is_named(value, reason):
+    with pytest.raises(BadInput, match=reason):
+        dataflow(small(value=value))
+
+
+@pytest.mark.parametrize("item, reason", [
+    ("wire [99999999999:0] t = 0;", "line 2.*t has more than"), ("wire t; wire t;", "line 2.*t is declared twice"),
+    ("nosuch u (.a(a));", "line 2.*no module nosuch"), ("and g (b, a, a);", "line 2.*no module and"),
+    ("shift_left u[1:0] (.number(a), .distance(a[2:0]), .shifted(b));", "line 2.*u is an array of instances"),
+    ("shift_left u (.number(a), .distance(a[2:0]), .shifted(b + 1));", "line 2.*Plus stands where a name is needed"),
+    ("assign W = a;", "line 2.*W is a constant"),
+    ("genvar i; generate for (i = 0; i < 4; i = i + 1) assign b[i] = a[i]; endgenerate", "block with a name"),
+    ("genvar i; generate for (i = 0; i < 4; i = i) begin : g assign b[i] = a[i]; end endgenerate", "more than 16384 turns"),
+    ("integer i, j;\nalways @* for (i = 0; i < 999; i = i + 1) for (j = 0; j < 999; j = j + 1) b = a;", "line 3.*loops of more"),
+    ("integer i; always @* for (i[0] = 0; i < 4; i = i + 1) b = a;", "plain name as its counter"),
+])
+def test_an_item_that_the_walk_does_not_know_is_named(item, reason):
+    with pytest.raises(BadInput, match=reason):
+        dataflow(small(item))
+
+
+@pytest.mark.parametrize("header", ["module m (a, b);\ninput a; output b;", "module m (inout wire a, output wire b);"])
+def test_ports_stand_in_the_header(header):
+    with pytest.raises(BadInput, match="line 1.*in the module's header, as input or output"):
+        dataflow(f"{header}\nassign b = a;\nendmodule")
+
+
+def test_a_module_that_holds_itself_is_named():
+    text = small("m u (.a(a), .b(b));")
+    with pytest.raises(BadInput, match="line 2.*instances in instances, more than 64 deep"):
+        dataflow(text, library=lambda name: text)
+
+
+def test_what_is_not_too_deep_to_be_read_can_be_walked():
+    text = "// Sums.\n" + small("assign b = " + "+".join("a" * (DEEPEST - 6)) + ";")
+    assert interfaces(text) and operators(text)["Plus"] == DEEPEST - 7
+    assert {finding.rule for finding in lint(text, "m.v")} <= {"length", "unused"}
+    assert {box.name for box in diagram(dataflow(text)).boxes} == {"a", "b"}
+    with pytest.raises(BadInput, match="nested more than"):
+        interfaces(text.replace("a+", "a+" * 9))
+
+
+def test_nested_expressions_take_time_in_proportion():
+    """Forty concatenations in one another: each asks for the width and the value of the next."""
+    found = dataflow(small("assign b = " + 40 * "{1 + " + "a" + 40 * "}" + ";"))
+    assert sum(operation.kind == "Plus" for operation in found.operations) == 40
+    assert dataflow(small(value=40 * "{1'b1 & " + "1'b1" + 40 * "}")).parameters == (("W", 1),)
+
+
+def test_constants_are_those_of_yosys(tmp_path):
+    """Division cuts towards zero and a remainder has the dividend's sign; Python's own round down."""
+    rng = random.Random(1364)
+    expressions = ["-7 / 2", "-7 % 2", "7 % -2", "2 ** -1", "(-1) ** -3", "1 ** -2"]
+    while len(expressions) < 60:
+        x, y, z = (f"({rng.randint(-20, 20)})" for _ in range(3))
+        first, second = rng.choices("+-*/%", k=2)
+        if not (first in "/%" and y == "(0)" or second in "/%"):
+            expressions.append(rng.choice((f"{x} {first} {y} {second} {z}", f"({x} {first} {y}) {second} {z}")))
+    expressions += ["W[7 -: 4]", "W[4 +: 4]", "W[7:4]", "W[2]"]
+    wires = "\n".join(f"wire [9000 + ({text}) : 0] w{place} = a;" for place, text in enumerate(expressions))
+    text = f"module m #(parameter W = 180) (input wire a, output wire b);\n{wires}\nassign b = a;\nendmodule"
+    named = {name: len(net["bits"]) for name, net in elaborated([text], "m", {}, tmp_path)["netnames"].items()}
+    assert {signal.name: signal.bits for signal in dataflow(text).signals} == {name: named[name] for name in (
+        "a", "b", *(f"w{place}" for place in range(64)))}
+    assert named["w0"] == 9001 - 3 and named["w1"] == 9001 - 1 and named["w2"] == 9001 + 1
+    assert named["w60"] == named["w61"] == named["w62"] == 9001 + 11

@@ -114,5 +114,12 @@ endmodule
     assert lint(text, "m.v") == []
 
 
+def test_a_comment_in_another_encoding_is_no_finding(tmp_path):
+    (tmp_path / "m.v").write_bytes(GOOD.replace("Adds.", "Adds bits (Jürgen).").encode("latin-1"))
+    assert lint_folder(tmp_path) == []
+    (tmp_path / "m.v").write_bytes(GOOD.replace("clear", "clé").encode("latin-1"))
+    assert {finding.rule for finding in lint_folder(tmp_path)} == {"syntax"}
+
+
 def test_hw_rtl_is_clean():
     assert list(paths.RTL.glob("*.v")) and lint_folder() == []

