@@ -18,7 +18,8 @@ def test_whole_numbers_of_any_library(value):
 
 
 def test_every_integer_type_of_numpy_is_tried():
-    assert {np.dtype(kind).name for kind in NUMPY_INTEGERS} == {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+    names = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+    assert {np.dtype(kind).name for kind in NUMPY_INTEGERS} == names
 
 
 def test_several_at_once_keep_their_order():

@@ -176,7 +176,8 @@ def test_accumulate_of_any_integers(arrays, p, policy):
 @given(integer_arrays((2, 3)), whole_numbers(0, 2**80))
 def test_bits_needed_of_any_integers(arrays, largest_input):
     [weights] = arrays
-    signs = [[[int(largest_input) * int(w) for w in row if (w > 0) == positive] for row in weights] for positive in (False, True)]
+    signs = [[[int(largest_input) * int(w) for w in row if (w > 0) == positive] for row in weights]
+             for positive in (False, True)]
     lowest, highest = ([sum(products) for products in rows] for rows in signs)
     found = worst_case(weights, largest_input)
     assert (found[0].tolist(), found[1].tolist()) == (lowest, highest)

@@ -80,7 +80,8 @@ def test_minifloats_of_any_integers(e, m, bias):
     same(Minifloat(e, m, bias), Minifloat(int(e), int(m), None if bias is None else int(bias)))
 
 
-@given(whole_numbers(2, 16), st.sampled_from(((True, False), (True, True), (False, False))), st.sampled_from((bool, np.bool_, np.int8)))
+@given(whole_numbers(2, 16), st.sampled_from(((True, False), (True, True), (False, False))),
+       st.sampled_from((bool, np.bool_, np.int8)))
 def test_integers_of_any_integers(bits, flags, kind):
     same(Integer(bits, *map(kind, flags)), Integer(int(bits), *flags))
 
@@ -92,13 +93,16 @@ def test_the_formats_that_computed_in_eight_bits():
 
 
 @pytest.mark.parametrize("make, expected", [
-    (lambda: Minifloat(True, 3), "exponent_bits is a whole number"), (lambda: Minifloat(4, np.True_), "mantissa_bits is a whole"),
-    (lambda: Minifloat(4.0, 3), "exponent_bits is a whole number"), (lambda: Minifloat(4, 3, True), "E4M3: the exponent bias is"),
-    (lambda: Minifloat(4, 3, 7.0), "E4M3: the exponent bias is a whole number, not 7.0"), (lambda: Minifloat(2**70, 3), "at most 16"),
-    (lambda: Minifloat(4, -(2**70)), "at least 1 exponent bit"), (lambda: Minifloat(4, 3, 2**70), "leave the range of float64"),
-    (lambda: Minifloat(4, 3, np.int64(-(2**63))), "leave the range of float64"), (lambda: Integer(True, False), "bits is a whole"),
+    (lambda: Minifloat(True, 3), "exponent_bits is a whole"), (lambda: Minifloat(4, np.True_), "mantissa_bits is a whole"),
+    (lambda: Minifloat(4.0, 3), "exponent_bits is a whole"), (lambda: Minifloat(4, 3, True), "E4M3: the exponent bias is"),
+    (lambda: Minifloat(4, 3, 7.0), "E4M3: the exponent bias is a whole number, not 7.0"),
+    (lambda: Minifloat(2**70, 3), "at most 16"), (lambda: Minifloat(4, -(2**70)), "at least 1 exponent bit"),
+    (lambda: Minifloat(4, 3, 2**70), "leave the range of float64"),
+    (lambda: Minifloat(4, 3, np.int64(-(2**63))), "leave the range of float64"),
+    (lambda: Integer(True, False), "bits is a whole number, not True"),
     (lambda: Integer("8"), "bits is a whole number, not '8'"), (lambda: Integer(2**70), "at most 16"),
-    (lambda: Integer(8, signed=2), "signed is True or False, not 2"), (lambda: Integer(8, narrow_range="no"), "narrow_range is True"),
+    (lambda: Integer(8, signed=2), "signed is True or False, not 2"),
+    (lambda: Integer(8, narrow_range="no"), "narrow_range is True or False, not 'no'"),
     (lambda: catalogue(2.5, 8), "min_bits is a whole number"), (lambda: catalogue(3, 20), "range of float64")])
 def test_bad_numbers_of_bits_get_one_clear_line(make, expected):
     with pytest.raises(BadInput, match=expected) as caught:

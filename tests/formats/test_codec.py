@@ -140,7 +140,7 @@ EXTENDED = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 
 @st.composite
 def beside_midpoints(draw):
-    """A format, an exact midpoint between two of its neighbouring values, a distance far below float64's, and the right value."""
+    """A format, the exact midpoint of two of its values, the side of it on which to look, and the right value there."""
     fmt = draw(st.sampled_from(WIDE))
     values = fmt.values()
     place = draw(st.integers(0, len(values) - 2))
