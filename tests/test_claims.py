@@ -171,7 +171,7 @@ def test_a_check_follows_the_rows():
 
 @pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "byte order mark"])
 @pytest.mark.parametrize("given, said", [("lut-int8,77", None), ("lut-int8,1e400", "'1e400' is not a number"),
-                                         ("lut-int8,inf", "'inf' is not a number"), ("lut-int8", "None is not a number")])
+                                         ("lut-int8,inf", "'inf' is not a number"), ("lut-int8", "1 cells where 2 are expected"), ("lut-int8,", "'' is not a number")])
 def test_a_readers_values_are_finite_and_may_come_from_a_spreadsheet(tmp_path, start, given, said):
     path = tmp_path / "mine.csv"
     path.write_text(f"{start}id,value\n{given}\n", encoding="utf-8")
