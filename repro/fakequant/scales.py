@@ -20,7 +20,7 @@ from torch import Tensor
 from repro.errors import BadInput
 from repro.fakequant.quantizer import fake_quantize
 from repro.fakequant.transforms import plain
-from repro.formats import Format, Integer
+from repro.formats import Format
 
 STEPS_PER_OCTAVE = 32
 FRACTIONS = tuple(2.0 ** (i / STEPS_PER_OCTAVE) for i in sorted(range(-10 * STEPS_PER_OCTAVE, STEPS_PER_OCTAVE + 1), key=abs))
@@ -111,10 +111,9 @@ def top_to_scale(top: Tensor, largest: float | Tensor) -> Tensor:
 def check_reach(scale: Tensor, fmt: Format) -> None:
     """Raises BadInput for scales beyond their type, or at its lower end although the format's values all lie above one."""
     values, limits = plain(scale), torch.finfo(scale.dtype)
-    smallest = 1.0 if isinstance(fmt, Integer) else fmt.min_subnormal
-    if (values == math.inf).any() or smallest > 1 and (values <= limits.tiny).any():
-        raise BadInput(f"{fmt.name}: a scale in {scale.dtype} cannot reach its values, from {smallest:.3g} to {fmt.max:.3g}: "
-                       "use another bias, which the scale makes up for, or float64")
+    if (values == math.inf).any() or fmt.min_subnormal > 1 and (values <= limits.tiny).any():
+        raise BadInput(f"{fmt.name}: a scale in {scale.dtype} cannot reach its values, from {fmt.min_subnormal:.3g} to "
+                       f"{fmt.max:.3g}: use another bias, which the scale makes up for, or float64")
 
 
 def _shaped(scale: Tensor, x: Tensor, dim: int | None) -> Tensor:
