@@ -347,7 +347,7 @@ WAYS = {"scalar": 0.1, "0-d": torch.tensor(0.1), "a channel": torch.tensor([[0.1
 @pytest.mark.parametrize("fmt", [*SOME, parse("E8M7")], **by_name)
 def test_forward_mode_gives_what_reverse_mode_gives(fmt, way, dtype):
     """The derivative by x is one or zero as documented; second derivatives are zero in every order of the two modes."""
-    x = (torch.randn(3, 7, generator=torch.Generator().manual_seed(8)) * 40).to(dtype)
+    x = (torch.randn(3, 7, generator=torch.Generator().manual_seed(8)) * 10 ** torch.linspace(-2, 2, 7)).to(dtype)
     scale = WAYS[way].to(torch.promote_types(dtype, torch.float32)) if way != "scalar" else WAYS[way]
     slope = torch.randn(3, 7, generator=torch.Generator().manual_seed(9)).to(dtype)
     of_x = torch.func.jvp(lambda t: fake_quantize(t, fmt, scale), (x,), (slope,))
@@ -415,18 +415,18 @@ def test_what_a_transform_computes_first_is_not_kept_for_later():
 
 
 @pytest.mark.parametrize("name", ["grad", "grad under vmap", "jvp"])
-def test_torch_compile_does_not_lose_the_derivative_inside_a_transform(name, compiler):
+def test_torch_compile_does_not_lose_the_derivative_inside_a_transform(name):
     fmt, x = parse("INT8"), torch.tensor([[0.33, 50.0], [1.0, -50.0]])
     def total(t):
         return fake_quantize(t, fmt, 0.1).sum()
     ways = {"grad": torch.func.grad(total), "grad under vmap": torch.vmap(torch.func.grad(total)),
             "jvp": lambda t: torch.func.jvp(lambda u: fake_quantize(u, fmt, 0.1), (t,), (torch.ones_like(t),))[1]}
-    assert torch.compile(ways[name])(x).tolist() == [[1, 0], [1, 0]]
+    assert torch.compile(ways[name], backend="eager")(x).tolist() == [[1, 0], [1, 0]]
 
 
-def test_torch_compile_takes_it_whole(compiler):
+def test_torch_compile_takes_it_whole():
     fmt, x = parse("INT8"), torch.tensor([0.33, 50.0], requires_grad=True)
-    own = torch.compile(lambda t, s: fake_quantize(t, fmt, s), fullgraph=True, dynamic=True)
+    own = torch.compile(lambda t, s: fake_quantize(t, fmt, s), backend="eager", fullgraph=True, dynamic=True)
     own(x, 0.1).sum().backward()
     assert x.grad.tolist() == [1, 0] and torch.equal(own(x.detach(), 0.2), fake_quantize(x.detach(), fmt, 0.2))
 
