@@ -15,6 +15,7 @@ from pathlib import Path
 
 import matplotlib.figure
 import matplotlib.pyplot
+import numpy as np
 import pandas as pd
 
 from repro import paths
@@ -113,6 +114,29 @@ class Table(Exhibit):
             pattern = self.formats.get(column, "{}")
             shown[column] = ["–" if pd.isna(v) else pattern.format(v) for v in self.frame[column]]
         return f'<div class="exhibit-scroll" tabindex="0">{shown.to_html(index=False, border=0)}</div>'
+
+
+def band(axes, x, lower, upper, **style) -> None:
+    """Shade between two curves over `x`, such as the least and the greatest of several seeds, behind a curve drawn before.
+
+    A logarithmic axis (set the scale before) has no place for a lower edge at zero or below: the band goes down to its foot
+    there, a power of ten below all that is drawn. Left to itself the polygon would lose that corner and show a wedge beside its
+    own curve. Where the upper edge is not positive either, there is no band. Raises BadInput where the lower edge lies above
+    the upper one, or either is NaN.
+    """
+    lower, upper = (np.broadcast_to(np.asarray(edge, float), np.shape(x)) for edge in (lower, upper))
+    if not (lower <= upper).all():
+        raise BadInput("a band needs lower edges that are at most the upper ones, and no NaN: check what was passed as which")
+    shown, foot = np.full(np.shape(x), True), None
+    if axes.get_yscale() == "log":
+        shown = upper > 0
+        if (lower[shown] <= 0).any():
+            least = min(upper[shown].min(), axes.dataLim.minposy)
+            foot = 10.0 ** (np.ceil(np.log10(least)) - 1)
+            lower = np.where(lower > 0, lower, foot)
+    shade = axes.fill_between(x, lower, upper, where=shown, **{"linewidth": 0, "alpha": 0.2} | style)
+    if foot is not None:
+        shade.sticky_edges.y.append(foot)  # the axis ends there
 
 
 def exhibit(function):

@@ -5,11 +5,13 @@ weights v, scale s and norm parameter g, A2Q's integer weights are
 
     q = clip(round_to_zero(v / ||v||_1 * min(g / s, T)), -127, 127),        T = accumulators.max_l1_norm(P, N)
 
-so ``||q||_1 <= T`` for any s and g and any v but zero. A2Q+ subtracts the channel's mean first and has a larger T.
+so ``||q||_1 <= T`` for any s and g and any v but zero. A2Q+ subtracts the channel's mean first and has a larger T. A channel
+of zeros stays zero.
 """
 
 import numpy as np
 import torch
+from brevitas.inject import this
 from brevitas.inject.enum import ScalingImplType
 from brevitas.nn import QuantIdentity, QuantLinear
 from brevitas.quant import (
@@ -17,16 +19,36 @@ from brevitas.quant import (
     Int8AccumulatorAwareZeroCenterWeightQuant,
     Int8WeightPerChannelFloat,
     Uint8ActPerTensorFloat,
+    base,
 )
 
 from repro import accumulators
+from repro.a2q.integer_inference import limits
 from repro.errors import BadInput
+from repro.formats import Integer
 
-QUANTIZERS = {
-    "qat": Int8WeightPerChannelFloat,
-    "a2q": Int8AccumulatorAwareWeightQuant,
-    "a2q+": Int8AccumulatorAwareZeroCenterWeightQuant,
-}
+
+class _Norm(base.AccumulatorAwarePerChannelPreNorm):
+    pre_scaling_min_val = (this << 1).pre_scaling_min_val
+
+
+class _ZeroCentredNorm(base.AccumulatorAwareZeroCenterPerChannelPreNorm):
+    pre_scaling_min_val = (this << 1).pre_scaling_min_val
+
+
+class A2Q(Int8AccumulatorAwareWeightQuant):
+    """Brevitas' quantizer with the lower bound of the norm, which Brevitas sets and does not pass on: 0 / 0 is NaN."""
+
+    per_channel_pre_norm = _Norm
+
+
+class A2QPlus(Int8AccumulatorAwareZeroCenterWeightQuant):
+    """The same for A2Q+, where the norm of every constant channel is 0."""
+
+    per_channel_pre_norm = _ZeroCentredNorm
+
+
+QUANTIZERS = {"qat": Int8WeightPerChannelFloat, "a2q": A2Q, "a2q+": A2QPlus}
 INPUT_BITS = 1
 
 
@@ -42,8 +64,8 @@ class OneLayer(torch.nn.Module):
     """`inputs` one-bit inputs, `classes` outputs, per-channel integer weights, a float bias after the dot product.
 
     `method`: "qat" (plain), "a2q" or "a2q+"; the latter two need `accumulator_bits`, the width P they train for.
-    The starting weights are PyTorch's usual ones, drawn from `seed`. Raises BadInput on an unknown method or when
-    P is missing, given to plain QAT, or too small for any weight.
+    The starting weights are PyTorch's usual ones, drawn from `seed`. Raises BadInput on an unknown method, for a width of
+    weights that is no format, or when P is missing, given to plain QAT, too small for any weight, or beyond 62.
     """
 
     def __init__(self, method: str, accumulator_bits: int | None = None, *, inputs: int = 784, classes: int = 10,
@@ -53,7 +75,10 @@ class OneLayer(torch.nn.Module):
             raise BadInput(f"unknown method {method!r}: use one of {', '.join(QUANTIZERS)}")
         if (method == "qat") != (accumulator_bits is None):
             raise BadInput("a2q and a2q+ need the accumulator's width in bits, and plain qat takes none")
-        self.method, self.weight_bits, self.accumulator_bits = method, weight_bits, accumulator_bits
+        if accumulator_bits is not None:
+            limits(accumulator_bits)  # raises BadInput where no register here is so wide
+            accumulator_bits = int(accumulator_bits)
+        self.method, self.weight_bits, self.accumulator_bits = method, int(Integer(weight_bits).bits), accumulator_bits
         width = {} if accumulator_bits is None else {"weight_accumulator_bit_width": accumulator_bits}
         if width and self.budget < 1:
             raise BadInput(f"an accumulator of {accumulator_bits} bits has no room for a weight of 1: give it more bits")
@@ -61,7 +86,7 @@ class OneLayer(torch.nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.layer = QuantLinear(inputs, classes, bias=True, weight_quant=QUANTIZERS[method],
-                                     weight_bit_width=weight_bits, **width)
+                                     weight_bit_width=self.weight_bits, **width)
         self.register_buffer("_blank", torch.zeros(1, inputs), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pandas as pd
 from hw.loop import dot_products
 from hw.synth import Mapped
 from repro import accumulators
-from repro.exhibits import COLOURS, LINES, MARKERS, OTHER_COLOURS, Figure, exhibit
+from repro.exhibits import COLOURS, LINES, MARKERS, OTHER_COLOURS, Figure, band, exhibit
 from repro.experiments import rtl_loop
 from repro.experiments.mac_rows import DOT_PRODUCT
 from repro.formats import parse
@@ -103,7 +103,7 @@ def came_back(rows: pd.DataFrame) -> Figure:
     axis.plot(plain["p"], wrapped, color=OTHER_COLOURS[0], marker="o", linestyle="--", markerfacecolor="white",
               label="wrapped on the way")
     axis.plot(plain["p"], wrong, color=OTHER_COLOURS[3], marker="v", label="wrong at the end")
-    axis.fill_between(plain["p"], wrong, wrapped, color=OTHER_COLOURS[1], alpha=0.25, label="wrapped, and came back")
+    band(axis, plain["p"], wrong, wrapped, color=OTHER_COLOURS[1], label="wrapped, and came back")
     axis.set(xlabel="accumulator width P (bits)", ylabel="dot products (%)", xticks=sorted(plain["p"].unique()))
     axis.legend()
     most = (wrapped - wrong).idxmax()

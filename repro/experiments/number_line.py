@@ -116,7 +116,7 @@ def wall() -> Figure:
     for row, fmt in zip(rows, formats):
         values, colour, width = positive(fmt), COLOURS[fmt.kind], {3: 1.8, 4: 1.5, 5: 1.2, 6: 1.0, 7: 0.7, 8: 0.45}[fmt.bits]
         _ticks(even, np.concatenate([[0.0], values]), row, color=colour, linewidth=width)
-        powers.fill_between(np.log2([values[0], 1]), row - 0.33, row + 0.33, color=colour, alpha=0.2, linewidth=0)
+        powers.barh(row, -np.log2(values[0]), left=np.log2(values[0]), height=0.66, color=colour, alpha=0.2, linewidth=0)
         _ticks(powers, np.log2(values), row, color=colour, linewidth=width)
         powers.text(3, row, f"{20 * np.log10(dynamic_range(fmt)):.0f} dB", va="center", fontsize=9)
     names = [fmt.name for fmt in formats]

@@ -12,7 +12,7 @@ from repro.a2q import integer_inference, training
 from repro.a2q.quantizers import INPUT_BITS, OneLayer
 from repro.a2q.training import Recipe
 from repro.datasets import mnist
-from repro.exhibits import OTHER_COLOURS, Figure, Table, exhibit
+from repro.exhibits import OTHER_COLOURS, Figure, Table, band, exhibit
 from repro.experiments.base import Experiment
 from repro.experiments.verdict import Verdict, judge
 
@@ -133,8 +133,7 @@ def _draw(axis, rows: pd.DataFrame, metric: str, methods=tuple(_SERIES)) -> None
         label, style = _SERIES[method]
         mean = by_width(rows, method, metric)
         axis.plot(mean.index, mean, label=label, **style)
-        axis.fill_between(mean.index, by_width(rows, method, metric, "min"), by_width(rows, method, metric, "max"),
-                          color=style["color"], alpha=0.2, linewidth=0)
+        band(axis, mean.index, by_width(rows, method, metric, "min"), by_width(rows, method, metric, "max"), color=style["color"])
     axis.set_xlabel("accumulator width P (bits)")
     axis.set_xticks(sorted(rows.loc[rows["method"] == methods[0], "p"].unique()))
 
@@ -186,19 +185,20 @@ def overflow_figure(rows: pd.DataFrame) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
     rate = by_width(rows, "wraparound", "overflow_rate")
     drawn = rows[rows["p"].isin(rate.index[rate > 0]) & rows["method"].isin(("wraparound", "saturation"))]
-    _draw(left, drawn, "overflow_rate", ("wraparound",))
-    _draw(right, drawn, "logit_error", ("wraparound", "saturation"))
-    left.set(ylabel="dot products that overflow (%)")
-    right.set(ylabel="mean |logit error|")
     for axis in (left, right):
         axis.set_yscale("log", nonpositive="mask")
+    left.set(ylabel="dot products that overflow (%)")
+    right.set(ylabel="mean |logit error|")
+    _draw(left, drawn, "overflow_rate", ("wraparound",))
+    _draw(right, drawn, "logit_error", ("wraparound", "saturation"))
     right.legend()
     widest = int(drawn["p"].max())
     return Figure(
         f"What goes wrong below {widest + 1} bits. Left: dot products in which a partial sum left the register, the same "
-        "ones under both policies. Right: how far the logits are from exact ones. Logarithmic scales: from "
-        f"{widest + 1} bits up, and for A2Q at every width, both are zero and cannot be drawn. Wraparound's error can be zero where partial sums "
-        "overflow and come back.",
+        "ones under both policies. Right: how far the logits are from exact ones. Mean and range over "
+        f"{drawn['repeat'].nunique()} seeds. Logarithmic scales: a range that begins at zero goes down to the axis; from {widest + 1} bits "
+        "up, and for A2Q at every width, both are zero and cannot be drawn. Wraparound's error can be zero where partial sums overflow "
+        "and come back.",
         rows=drawn, figure=figure,
         alt="Two panels against accumulator width. The overflow rate rises steeply as the width falls and levels off "
             "near 100 per cent; the logit error rises too, more under wraparound than under saturation except at the widest "

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from repro.fakequant.kernels import Kernel, kernel
+from repro.fakequant.transforms import transformed
 from repro.formats import Integer, Minifloat
 
 PATIENCE = 2**31
@@ -40,7 +41,7 @@ def run(chosen: Kernel, x: Tensor, scale: Tensor) -> Tensor:
 
     Inside a torch.compile or torch.func transform of the caller's the plain kernel becomes part of that.
     """
-    inside = torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
+    inside = torch.compiler.is_compiling() or transformed()
     if not inside and x.numel() >= SMALLEST and not _eager.get() and not _State.failure:
         _State.elements += x.numel()
         if _State.elements >= PATIENCE and (rows := _rows(x, scale)):

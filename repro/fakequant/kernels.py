@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from repro.errors import BadInput
+from repro.fakequant.transforms import plain
 from repro.formats import Format, Integer
 
 
@@ -115,8 +116,8 @@ def kernel(fmt: Format, dtype: torch.dtype, device: torch.device) -> Kernel:
         raise BadInput(f"{fmt.name} comes too near the ends of float64 to be computed in it: use another bias")
 
     def constant(value: float, kind: torch.dtype) -> Tensor:
-        with torch.inference_mode(False):  # the constants outlive the caller's mode
-            return torch.tensor(value, dtype=kind, device=device)
+        with torch.inference_mode(False):  # the constants outlive the caller's mode and transform
+            return plain(torch.tensor(value, dtype=kind, device=device))
 
     low, high = constant(fmt.min, layout.float_type), constant(fmt.max, layout.float_type)
     if isinstance(fmt, Integer):

@@ -8,7 +8,8 @@ float32 for 16-bit tensors, because a coarse scale would move every value.
 "Largest magnitude of the format" is ``max(fmt.max, -fmt.min)``, as in Brevitas: 2**(bits-1) for a signed integer of full
 range. A channel of zeros needs no scale; it gets 1, or the tensor would turn into NaN.
 
-All raise BadInput for a tensor that is empty, not floating-point, or not finite, and for an axis that it lacks.
+All raise BadInput for a tensor that is empty, not floating-point, or not finite, for an axis that it lacks, and where the
+format's values lie so far from one that the scale would leave the range of its type.
 """
 
 import math
@@ -19,6 +20,7 @@ from torch import Tensor
 from repro.arguments import whole
 from repro.errors import BadInput
 from repro.fakequant.quantizer import fake_quantize
+from repro.fakequant.transforms import plain
 from repro.formats import Format
 
 STEPS_PER_OCTAVE = 32
@@ -59,7 +61,8 @@ def mse(x: Tensor, fmt: Format, dim: int | None = None) -> Tensor:
     go to the fraction closest to 1. Cost: 353 quantizations of `x`.
     """
     rows = _rows(x, dim)
-    start = _top_to_scale(rows.abs().amax(dim=1), fmt)
+    start = top_to_scale(rows.abs().amax(dim=1), largest_magnitude(fmt))
+    check_reach(start, fmt)
     best, least = start, torch.full_like(start, math.inf, dtype=torch.float64)
     for fraction in FRACTIONS:
         scale = start * fraction
@@ -76,7 +79,7 @@ def _rows(x: Tensor, dim: int | None) -> Tensor:
         raise BadInput(f"a scale needs a floating-point tensor, not {kind}: convert it first")
     if x.numel() == 0:
         raise BadInput(f"a scale needs data: the tensor of shape {tuple(x.shape)} is empty")
-    if not torch.isfinite(x).all():
+    if not torch.isfinite(plain(x)).all():
         raise BadInput("a scale needs finite numbers: the tensor holds NaN or infinities; remove them first")
     dim = None if dim is None else whole("dim", dim)
     if dim is not None and not -x.ndim <= dim < x.ndim:
@@ -88,13 +91,31 @@ def _rows(x: Tensor, dim: int | None) -> Tensor:
 
 
 def _scale(top: Tensor, fmt: Format, x: Tensor, dim: int | None) -> Tensor:
-    return _shaped(_top_to_scale(top, fmt), x, dim)
+    scale = top_to_scale(top, largest_magnitude(fmt))
+    check_reach(scale, fmt)
+    return _shaped(scale, x, dim)
 
 
-def _top_to_scale(top: Tensor, fmt: Format) -> Tensor:
-    """Scales that put `top` on the largest magnitude; 1 for zeros, and never so small that x / scale loses its meaning."""
+def largest_magnitude(fmt: Format) -> float:
+    """``max(fmt.max, -fmt.min)``."""
+    return max(fmt.max, -fmt.min)
+
+
+def top_to_scale(top: Tensor, largest: float | Tensor) -> Tensor:
+    """Scales that put `top` on the largest magnitude; 1 for zeros, and never so small that x / scale loses its meaning.
+
+    Divides in float64, because the largest magnitude of E8M7 exceeds float32; one more rounding does not move a float32.
+    """
     smallest = torch.finfo(top.dtype).tiny
-    return torch.where(top > 0, (top / max(fmt.max, -fmt.min)).clamp_min(smallest), 1.0)
+    return torch.where(top == 0, 1.0, (top.double() / largest).to(top.dtype).clamp_min(smallest))
+
+
+def check_reach(scale: Tensor, fmt: Format) -> None:
+    """Raises BadInput for scales beyond their type, or at its lower end although the format's values all lie above one."""
+    values, limits = plain(scale), torch.finfo(scale.dtype)
+    if (values == math.inf).any() or fmt.min_subnormal > 1 and (values <= limits.tiny).any():
+        raise BadInput(f"{fmt.name}: a scale in {scale.dtype} cannot reach its values, from {fmt.min_subnormal:.3g} to "
+                       f"{fmt.max:.3g}: use another bias, which the scale makes up for, or float64")
 
 
 def _shaped(scale: Tensor, x: Tensor, dim: int | None) -> Tensor:

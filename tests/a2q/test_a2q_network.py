@@ -8,6 +8,7 @@ from repro import accumulators
 from repro.a2q.initialise import project_l1, warm_start
 from repro.a2q.integer_inference import accumulate, bits_needed
 from repro.a2q.quantizers import OneLayer
+from repro.a2q.training import norm_penalty
 from repro.errors import BadInput
 
 METHODS = [("qat", None), ("a2q", 19), ("a2q", 10), ("a2q+", 19), ("a2q+", 10)]
@@ -56,7 +57,7 @@ def test_no_weights_can_break_the_budget(method, p):
                 if parameter is not net.layer.weight:
                     parameter.add_(3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed)))
         weights = net.integer_weights()
-        used.append(abs(weights).sum(axis=1).max() / accumulators.max_l1_norm(p, 1, zero_centred=method == "a2q+"))
+        used.append(abs(weights).sum(axis=1).max() / float(accumulators.max_l1_norm(p, 1, zero_centred=method == "a2q+")))
         assert used[-1] <= 1
         assert bits_needed(weights, 1) <= p
         worst = np.concatenate([weights > 0, weights < 0]).astype(int)
@@ -99,6 +100,66 @@ def test_projection_is_the_nearest_point_of_the_ball():
         assert (((others - row) ** 2).sum(axis=1) > ((p - row) ** 2).sum()).all()
 
 
+@pytest.mark.parametrize("radius", [0.0, 1e-30, 1e-9, 1e-7])
+def test_projection_onto_next_to_nothing_is_next_to_nothing(radius):
+    v = torch.cat([torch.randn(20, 5, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 5), torch.ones(1, 5)])
+    got = project_l1(v, torch.full((len(v), 1), radius))
+    ulp = torch.finfo(v.dtype).eps * v.abs().amax(dim=1)
+    assert got.isfinite().all() and (got.abs().sum(dim=1) <= radius + v.shape[1] * ulp).all()
+
+
+def dead(kind):
+    """A plain network with one channel of zeros, or of one constant."""
+    parent = with_weights(OneLayer("qat"), 0.2, seed=3)
+    with torch.no_grad():
+        parent.layer.weight[2] = {"zeros": 0.0, "constant": 0.037}[kind]
+    return parent
+
+
+@pytest.mark.parametrize("p", [8, 19])
+@pytest.mark.parametrize("method, kind", [("a2q", "zeros"), ("a2q+", "zeros"), ("a2q+", "constant")])
+def test_a_dead_channel_stays_zero_in_training(method, kind, p):
+    parent = dead(kind)
+    for _ in range(2):  # and in the network that starts from this one
+        net = OneLayer(method, p)
+        warm_start(net, parent)
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+        for step in range(4):
+            weights = net.integer_weights()
+            assert not weights[2].any() and (weights[[0, 1, 3]] != 0).any()
+            assert bits_needed(weights, 1) <= p
+            optimizer.zero_grad()
+            (net(images(seed=step)).square().mean() + norm_penalty(net)).backward()
+            assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+            optimizer.step()
+        parent = net
+
+
+@pytest.mark.parametrize("method", ["a2q", "a2q+"])
+def test_zeros_put_into_a_network_are_no_nan(method):
+    net = OneLayer(method, 10)
+    with torch.no_grad():
+        net.layer.weight[2] = 0.0
+    for fresh in (False, True):  # with the norm of the former weights, and with that of the new ones
+        if fresh:
+            net.layer.weight_quant.init_tensor_quant()
+        assert not net.integer_weights()[2].any() and net.weight_scale()[2] > 0
+        net.zero_grad()
+        net(images()).square().mean().backward()
+        assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("bits", [0, 1, 17, 2000, 4.5])
+def test_widths_of_weights_that_are_no_format(bits):
+    with pytest.raises(BadInput):
+        OneLayer("a2q", 19, weight_bits=bits)
+
+
+def test_widths_of_any_library_are_widths():
+    assert OneLayer("a2q", np.int8(19)).budget == OneLayer("a2q", 19).budget
+    assert OneLayer("qat", weight_bits=np.uint8(5)).weight_bits == 5
+
+
 def test_warm_start_keeps_the_function_when_the_budget_allows():
     parent = with_weights(OneLayer("qat"), 0.2, seed=3)
     net = OneLayer("a2q", 19)
@@ -124,7 +185,8 @@ def test_warm_start_uses_a_narrow_budget():
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (("a3q", 8), "a3q"), (("a2q", None), "width"), (("qat", 8), "width"), (("a2q", 2), "2 bits")])
+    (("a3q", 8), "a3q"), (("a2q", None), "width"), (("qat", 8), "width"), (("a2q", 2), "2 bits"),
+    (("a2q", 2000), "1 to 62 bits, not 2000"), (("a2q+", 2000), "1 to 62 bits, not 2000"), (("a2q", 8.5), "8.5")])
 def test_bad_arguments_get_one_line(arguments, says):
     with pytest.raises(BadInput, match=says) as caught:
         OneLayer(*arguments)

@@ -1,6 +1,9 @@
 """`fake_quantize` against the exact codec and other libraries: every type, every memory layout, eager and compiled."""
 
+import itertools
+import math
 import warnings
+from fractions import Fraction
 
 import brevitas.nn as qnn
 import ml_dtypes
@@ -10,9 +13,12 @@ import torch
 from brevitas.graph.calibrate import calibration_mode
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
 
+from repro.errors import BadInput
 from repro.experiments import equality
 from repro.fakequant import activation_injector, compiling, fake_quantize
+from repro.fakequant.scales import abs_max
 from repro.formats import Integer, Minifloat, catalogue, parse
 
 SOME = [parse(name) for name in ("E4M3", "E2M1", "E3M0", "E1M6", "E6M1B40", "INT8", "INT4N", "UINT4")]
@@ -249,6 +255,12 @@ def test_nothing_is_written_to_the_input():
     (torch.ones(3), torch.tensor(1e60, dtype=torch.float64), "must be positive and finite in torch.float32, not 1e\\+60"),
     (torch.ones(3), float("nan"), "must be positive and finite in torch.float32, not nan"),
     (torch.ones(2, 3), torch.tensor([[1.0], [-2.0]]), "must be positive and finite in torch.float32, not -2"),
+    (torch.ones(3), 10**400, "must be positive and finite in torch.float32, not inf"),
+    (torch.ones(3), -(10**400), "must be positive and finite in torch.float32, not -inf"),
+    (torch.ones(3), True, "a scale is a number or a real tensor, not bool"),
+    (torch.ones(3), torch.tensor(True), "a scale is a number or a real tensor, not a tensor of torch.bool"),
+    (torch.ones(3), np.timedelta64(1), "a scale is a number or a real tensor, not timedelta64"),
+    (torch.ones(3), np.complex64(1), "a scale is a number or a real tensor, not complex64"),
     (torch.ones(3), "0.1", "a scale is a number or a real tensor, not str"),
     (torch.ones(3), np.ones(3), "a scale is a number or a real tensor, not ndarray"),
     (torch.ones(3), torch.tensor(1j), "a scale is a number or a real tensor"),
@@ -259,6 +271,56 @@ def test_bad_input_gets_one_line(x, scale, message):
     with pytest.raises(ValueError, match=message) as error:
         fake_quantize(x, parse("E4M3"), scale)
     assert "\n" not in str(error.value)
+
+
+def edges_of_scales(kind: torch.dtype) -> list[float]:
+    """About zero and about the largest number of a type: accepted, refused, and the last of either."""
+    limits = torch.finfo(kind)
+    smallest, largest = limits.smallest_normal * limits.eps, limits.max
+    beyond = largest + largest * limits.eps / 4 if kind == torch.float32 else math.inf
+    return [0.0, -0.0, -1.0, smallest, smallest / 2, math.nextafter(smallest / 2, 1), smallest * 0.75, limits.smallest_normal, 1.0,
+            1e-45, 1e-60, 1e60, largest, math.nextafter(largest, math.inf), beyond, math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_scale_counts_by_its_value_and_not_by_what_holds_it(kind):
+    """Python, NumPy and torch numbers, 0-d arrays and tensors of one element: all are accepted, to the same bits, or all refused."""
+    x, fmt = torch.tensor([0.3, -7.0, 1e-40], dtype=kind), parse("E4M3")
+
+    def outcome(scale):
+        try:
+            return fake_quantize(x, fmt, scale).numpy().tobytes()
+        except BadInput as refusal:
+            assert "\n" not in str(refusal)
+            return "refused"
+
+    accepted = 0
+    for value in edges_of_scales(kind):
+        wanted = outcome(torch.tensor(value, dtype=torch.float64))
+        with np.errstate(over="ignore"):
+            number = torch.tensor(value, dtype=torch.float64).to(kind).item()
+        assert (wanted == "refused") == (not 0 < number < math.inf)
+        accepted += wanted != "refused"
+        holders = [value, np.float64(value), np.array(value), torch.tensor([value], dtype=torch.float64), np.longdouble(value)]
+        if math.isfinite(value):
+            holders.append(Fraction(value))
+        assert [outcome(holder) for holder in holders] == [wanted] * len(holders), value
+    assert 5 <= accepted <= 9
+
+
+NUMBERS = [np.int8, np.uint8, np.int64, np.uint64, np.float16, np.float32, np.float64, np.longdouble, ml_dtypes.bfloat16,
+           ml_dtypes.float8_e5m2, int, float, Fraction]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.__name__)
+def test_numbers_of_every_library_are_scales(number):
+    x, fmt = torch.linspace(-900, 900, 101), parse("INT8")
+    for value in (2, 96):
+        for scale in (number(value), *([np.array(number(value))] if isinstance(number(value), np.generic) else [])):
+            assert torch.equal(fake_quantize(x, fmt, scale), fake_quantize(x, fmt, float(value)))
+    for scale in (number(0), *([number(-1)] if number not in (np.uint8, np.uint64) else [])):
+        with pytest.raises(BadInput, match="must be positive and finite in torch.float32, not (0|-1)"):
+            fake_quantize(x, fmt, scale)
 
 
 def test_a_name_is_no_format():
@@ -275,6 +337,98 @@ def test_inside_the_callers_own_transforms(compiler):
     own = torch.compile(lambda t, fmt: fake_quantize(t, fmt, 0.1) + 0, dynamic=True)
     assert torch.equal(own(x, fmt), expected)
     assert compiling._State.failure is None
+
+
+WAYS = {"scalar": 0.1, "0-d": torch.tensor(0.1), "a channel": torch.tensor([[0.1], [0.4], [0.003]])}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fmt", [*SOME, parse("E8M7")], **by_name)
+def test_forward_mode_gives_what_reverse_mode_gives(fmt, way, dtype):
+    """The derivative by x is one or zero as documented; second derivatives are zero in every order of the two modes."""
+    x = (torch.randn(3, 7, generator=torch.Generator().manual_seed(8)) * 10 ** torch.linspace(-2, 2, 7)).to(dtype)
+    scale = WAYS[way].to(torch.promote_types(dtype, torch.float32)) if way != "scalar" else WAYS[way]
+    slope = torch.randn(3, 7, generator=torch.Generator().manual_seed(9)).to(dtype)
+    of_x = torch.func.jvp(lambda t: fake_quantize(t, fmt, scale), (x,), (slope,))
+    (backwards,) = torch.func.vjp(lambda t: fake_quantize(t, fmt, scale), x)[1](slope)
+    assert torch.equal(of_x[0], fake_quantize(x, fmt, scale)) and of_x[1].dtype == dtype
+    assert torch.equal(of_x[1], backwards)
+    assert torch.equal(of_x[1] != 0, of_x[1] == slope) and (of_x[1] != 0).any()
+    if isinstance(scale, torch.Tensor) and dtype != torch.bfloat16:  # there the types of the two derivatives differ
+        by_scale = {mode: mode(lambda s: fake_quantize(x, fmt, s))(scale) for mode in (torch.func.jacfwd, torch.func.jacrev)}
+        assert torch.equal(by_scale[torch.func.jacfwd], by_scale[torch.func.jacrev]) and by_scale[torch.func.jacfwd].any()
+        for outer, inner in itertools.product(by_scale, repeat=2):
+            for first, second in itertools.product((0, 1), repeat=2):
+                assert not outer(inner(lambda t, s: fake_quantize(t, fmt, s), first), second)(x[:, :2], scale).any()
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_dual_numbers(compiled, request):
+    """Forward mode without torch.func: for tensors that the compiled kernels take, under no_grad, and that require a gradient."""
+    if compiled:
+        request.getfixturevalue("compiler")
+    fmt, x = parse("INT8"), torch.linspace(-20, 20, 2 * compiling.SMALLEST)
+    for requires_grad, mode in ((False, torch.enable_grad), (True, torch.enable_grad), (True, torch.no_grad)):
+        with forward_ad.dual_level(), mode():
+            dual = forward_ad.make_dual(x.clone().requires_grad_(requires_grad), torch.full_like(x, 3.0))
+            result = fake_quantize(dual, fmt, 0.1)
+            assert torch.equal(forward_ad.unpack_dual(result).primal.detach(), fake_quantize(x, fmt, 0.1))
+            tangent = forward_ad.unpack_dual(result).tangent
+            assert torch.equal(tangent, 3.0 * ((x / 0.1 >= -128.5) & (x / 0.1 < 127.5)))
+            assert result.requires_grad == (requires_grad and mode is torch.enable_grad)
+
+
+def test_vmap_over_tensors_and_scales():
+    fmt, generator = parse("E3M2"), torch.Generator().manual_seed(2)
+    x, scale = torch.randn(4, 5, generator=generator), torch.rand(4, generator=generator) + 0.01
+    both = torch.vmap(lambda t, s: fake_quantize(t, fmt, s))(x, scale)
+    assert torch.equal(both, fake_quantize(x, fmt, scale[:, None]))
+    only_scales = torch.vmap(lambda t, s: fake_quantize(t, fmt, s), in_dims=(None, 0))(x, scale)
+    assert torch.equal(only_scales, torch.stack([fake_quantize(x, fmt, s) for s in scale]))
+    columns = torch.vmap(lambda t, s: fake_quantize(t, fmt, s), in_dims=(1, None), out_dims=1)(x, scale)
+    assert torch.equal(columns, both)
+    nested = torch.vmap(torch.vmap(lambda t, s: fake_quantize(t, fmt, s), in_dims=(0, None)), in_dims=(0, 0))(x, scale)
+    assert torch.equal(nested, both)
+    found = torch.vmap(torch.func.grad(lambda s, t: fake_quantize(t, fmt, s).square().sum()))(scale, x)
+    by_hand = scale.clone().requires_grad_()
+    fake_quantize(x, fmt, by_hand[:, None]).square().sum().backward()
+    assert torch.allclose(found, by_hand.grad, rtol=1e-6) and found.any()
+    chosen = torch.vmap(lambda t: fake_quantize(t, fmt, abs_max(t, fmt)))(x)
+    assert torch.equal(chosen, fake_quantize(x, fmt, abs_max(x, fmt, dim=0)))
+    with pytest.raises(BadInput, match="must be positive and finite in torch.float32, not -0"):
+        torch.vmap(lambda t, s: fake_quantize(t, fmt, s))(x, torch.tensor([0.1, 0.2, -0.3, 0.4]))
+
+
+def test_vmap_keeps_the_gradient_of_a_tensor_outside():
+    x = torch.tensor([[1.0, 50.0], [2.0, -50.0]], requires_grad=True)
+    torch.vmap(lambda row: fake_quantize(row, parse("INT8"), 0.1))(x).sum().backward()
+    assert x.grad.tolist() == [[1, 0], [1, 0]]
+
+
+def test_what_a_transform_computes_first_is_not_kept_for_later():
+    """The constants of a format are made once; made inside a transform they were wrappers that die with it."""
+    fmt = parse("E5M1B3")  # used nowhere else
+    x = torch.tensor([0.33, 1.0])
+    torch.func.jacfwd(lambda t: fake_quantize(t, fmt, 0.1))(x)
+    assert_same_bits(fake_quantize(x, fmt, 0.1), rounded(x.numpy(), fmt, 0.1))
+
+
+@pytest.mark.parametrize("name", ["grad", "grad under vmap", "jvp"])
+def test_torch_compile_does_not_lose_the_derivative_inside_a_transform(name):
+    fmt, x = parse("INT8"), torch.tensor([[0.33, 50.0], [1.0, -50.0]])
+    def total(t):
+        return fake_quantize(t, fmt, 0.1).sum()
+    ways = {"grad": torch.func.grad(total), "grad under vmap": torch.vmap(torch.func.grad(total)),
+            "jvp": lambda t: torch.func.jvp(lambda u: fake_quantize(u, fmt, 0.1), (t,), (torch.ones_like(t),))[1]}
+    assert torch.compile(ways[name], backend="eager")(x).tolist() == [[1, 0], [1, 0]]
+
+
+def test_torch_compile_takes_it_whole():
+    fmt, x = parse("INT8"), torch.tensor([0.33, 50.0], requires_grad=True)
+    own = torch.compile(lambda t, s: fake_quantize(t, fmt, s), backend="eager", fullgraph=True, dynamic=True)
+    own(x, 0.1).sum().backward()
+    assert x.grad.tolist() == [1, 0] and torch.equal(own(x.detach(), 0.2), fake_quantize(x.detach(), fmt, 0.2))
 
 
 def test_without_a_compiler_everything_stays_eager_with_the_same_values(monkeypatch):

@@ -153,6 +153,28 @@ def test_tiny_tensors_get_a_scale_that_divides(choose):
 
 
 @CHOICES
+@pytest.mark.parametrize("name", ["E8M7", "E9M3", "E10M5", "E8M0"])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 300.0, 1e30])
+def test_formats_beyond_float32_get_a_scale_that_keeps_their_precision(choose, name, size):
+    """The largest value of E8M7 exceeds float32: dividing by it gave the least scale, where what lies beyond 8 saturates."""
+    x, fmt = tensor((300,)) * size, parse(name)
+    error = (fake_quantize(x, fmt, choose(x, fmt)) - x).abs() / x.abs()
+    assert error.max() <= 2.0 ** -(fmt.mantissa_bits + 1) * (1 + 1e-6)
+
+
+@CHOICES
+def test_a_format_that_no_scale_reaches(choose):
+    x = tensor((300,))
+    for name in ("E4M3B600", "E4M3B-200", "E6M1B-100"):
+        with pytest.raises(BadInput, match=f"{name}: a scale in torch.float32 cannot reach its values, .* use another bias"):
+            choose(x, parse(name))
+        fmt = parse(name)  # in float64 there is one, and the bias makes no difference
+        usual = Minifloat(fmt.exponent_bits, fmt.mantissa_bits)
+        assert torch.equal(fake_quantize(x.double(), fmt, choose(x.double(), fmt)),
+                           fake_quantize(x.double(), usual, choose(x.double(), usual)))
+
+
+@CHOICES
 @pytest.mark.parametrize(("x", "says"), [
     (torch.empty(0, 3), "empty"),
     (torch.tensor([1.0, float("nan")]), "NaN"),
