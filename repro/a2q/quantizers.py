@@ -24,6 +24,7 @@ from brevitas.quant import (
 
 from repro import accumulators
 from repro.a2q.integer_inference import limits
+from repro.arguments import whole
 from repro.errors import BadInput
 from repro.formats import Integer
 
@@ -76,9 +77,9 @@ class OneLayer(torch.nn.Module):
         if (method == "qat") != (accumulator_bits is None):
             raise BadInput("a2q and a2q+ need the accumulator's width in bits, and plain qat takes none")
         if accumulator_bits is not None:
+            accumulator_bits = whole("the width of an accumulator", accumulator_bits)
             limits(accumulator_bits)  # raises BadInput where no register here is so wide
-            accumulator_bits = int(accumulator_bits)
-        self.method, self.weight_bits, self.accumulator_bits = method, int(Integer(weight_bits).bits), accumulator_bits
+        self.method, self.weight_bits, self.accumulator_bits = method, Integer(weight_bits).bits, accumulator_bits
         width = {} if accumulator_bits is None else {"weight_accumulator_bit_width": accumulator_bits}
         if width and self.budget < 1:
             raise BadInput(f"an accumulator of {accumulator_bits} bits has no room for a weight of 1: give it more bits")

@@ -55,7 +55,13 @@ def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor | tuple[Tenso
     chosen.require(allow_float)
     network = layerwise_quantize(graph, _layer_map(graph, lines, recipe, kernel), [name for name, line in lines.items() if line.in_float])
     _calibrate(network, inputs, reference, kind)
+    type(network).__reduce__ = _refuse_pickle  # torch.fx gives every network a class of its own
     return network.eval()
+
+
+def _refuse_pickle(network: nn.Module):
+    raise BadInput("a quantized network cannot be pickled, for Brevitas makes its classes as it goes: quantize by the same recipe and "
+                   "load its state_dict, or freeze it first")
 
 
 def _layer_map(graph: fx.GraphModule, lines: dict[str, Layer], recipe: Recipe, kernel: str) -> dict:

@@ -1,5 +1,8 @@
 """The pipeline on the real network: what is quantized to what, and that the float network is left alone."""
 
+import copy
+import pickle
+
 import brevitas.nn as qnn
 import pytest
 import torch
@@ -127,6 +130,36 @@ def test_frozen_networks_work_in_half_precision_and_from_a_checkpoint():
     assert not torch.equal(other(x), frozen(x))
     other.load_state_dict(frozen.state_dict())
     assert torch.equal(other(x), frozen(x))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["INT8", "E3M2"])
+def test_networks_are_copied_printed_and_frozen_ones_pickled(name):
+    x = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(4)) * 3
+    quantized = small_network(x, parse(name))
+    expected = quantized(x)
+    assert torch.equal(copy.deepcopy(quantized)(x), expected)
+    again = small_network(x * 2, parse(name))
+    assert not torch.equal(again(x), expected)
+    again.load_state_dict(quantized.state_dict())
+    assert torch.equal(again(x), expected)
+    with pytest.raises(ValueError, match="cannot be pickled.*load its state_dict, or freeze it first"):
+        pickle.dumps(quantized)
+    assert torch.equal(pickle.loads(pickle.dumps(freeze(quantized)))(x), expected)
+    assert "QuantConv2d" in repr(quantized) and f"FakeQuantize({name}" in repr(freeze(quantized))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [1, 1e-9])
+@pytest.mark.parametrize("far, usual, bound", [("E8M7", "E7M7", 0.01), ("E9M3", "E6M3", 0.1), ("E4M3B-80", "E4M3", 0.1), ("E5M2B-60", "E5M2", 0.2)])
+def test_formats_far_from_one_and_tiny_inputs_keep_their_levels(far, usual, bound, size):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4)).eval()
+    x = size * torch.randn(64, 8)
+    exact = net(x)
+    errors = [((quantize(net, Recipe(fmt, fmt, (fmt, fmt)), x)(x) - exact).norm() / exact.norm()).item()
+              for fmt in (parse(far), parse(usual))]
+    assert 0 < errors[0] < bound and errors[0] == pytest.approx(errors[1], rel=0.05)
 
 
 @torch.no_grad()
