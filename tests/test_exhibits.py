@@ -47,7 +47,7 @@ def outside(figure: Canvas) -> list[tuple[float, float]]:
 
 
 def beside(point: np.ndarray, polygons: list[np.ndarray]) -> bool:
-    """Whether what is filled at the x of a point, in pixels, is anything but one strip that holds it; False where nothing is."""
+    """Whether what is filled at the x of a point, in pixels, is anything but one strip that holds it; not where nothing is."""
     if not np.isfinite(point).all():
         return False
     for x in (point[0] - 0.05, point[0] + 0.05):  # beside corners, where edges meet

@@ -133,7 +133,8 @@ def _draw(axis, rows: pd.DataFrame, metric: str, methods=tuple(_SERIES)) -> None
         label, style = _SERIES[method]
         mean = by_width(rows, method, metric)
         axis.plot(mean.index, mean, label=label, **style)
-        band(axis, mean.index, by_width(rows, method, metric, "min"), by_width(rows, method, metric, "max"), color=style["color"])
+        least, greatest = (by_width(rows, method, metric, end) for end in ("min", "max"))
+        band(axis, mean.index, least, greatest, color=style["color"])
     axis.set_xlabel("accumulator width P (bits)")
     axis.set_xticks(sorted(rows.loc[rows["method"] == methods[0], "p"].unique()))
 
@@ -196,9 +197,9 @@ def overflow_figure(rows: pd.DataFrame) -> Figure:
     return Figure(
         f"What goes wrong below {widest + 1} bits. Left: dot products in which a partial sum left the register, the same "
         "ones under both policies. Right: how far the logits are from exact ones. Mean and range over "
-        f"{drawn['repeat'].nunique()} seeds. Logarithmic scales: a range that begins at zero goes down to the axis; from {widest + 1} bits "
-        "up, and for A2Q at every width, both are zero and cannot be drawn. Wraparound's error can be zero where partial sums overflow "
-        "and come back.",
+        f"{drawn['repeat'].nunique()} seeds. Logarithmic scales: a range that begins at zero goes down to the axis; from "
+        f"{widest + 1} bits up, and for A2Q at every width, both are zero and cannot be drawn. Wraparound's error can be zero "
+        "where partial sums overflow and come back.",
         rows=drawn, figure=figure,
         alt="Two panels against accumulator width. The overflow rate rises steeply as the width falls and levels off "
             "near 100 per cent; the logit error rises too, more under wraparound than under saturation except at the widest "

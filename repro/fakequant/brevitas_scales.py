@@ -1,7 +1,7 @@
 """`scales.abs_max` behind Brevitas' proxies: subclasses that leave Brevitas the statistic and divide it themselves.
 
-Brevitas divides in float32, which holds neither the largest value of E8M7 nor 1e-10, its floor for scales, in steps of INT8 below
-1.3e-8. The scales of usual formats and tensors come out the same, bit for bit.
+Brevitas divides in float32, which does not hold the largest value of E8M7, and lets no scale of activations fall below 1e-10,
+which takes the levels of INT8 from those below 1.3e-8. The scales of usual formats and tensors are the same, bit for bit.
 """
 
 from brevitas.core.scaling import ParameterFromRuntimeStatsScaling, StatsFromParameterScaling

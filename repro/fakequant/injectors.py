@@ -54,7 +54,8 @@ def activation_injector(fmt: Format, kernel: str = "brevitas") -> type:
         bases = (base.IntQuant if fmt.signed else base.UintQuant, base.ParamFromRuntimePercentileScaling, ActQuantSolver)
     else:
         bases = (ScaledFloatActBase,)
-    fields = _fields(fmt, kernel) | {"scaling_stats_op": "max", "scaling_per_output_type": "tensor", "scaling_impl": ActivationScaling}
+    fields = _fields(fmt, kernel) | {"scaling_stats_op": "max", "scaling_per_output_type": "tensor",
+                                     "scaling_impl": ActivationScaling}
     return type(f"{fmt.name}Activation", bases, fields)
 
 

@@ -16,8 +16,8 @@ class FakeQuantize(nn.Module):
     Clamping costs nothing. Dividing and rounding keep the order of numbers, so clamping x / scale between low / scale and
     high / scale, which saturation does in any case, gives the same bits as clamping x first.
 
-    The scale follows the network to another device but keeps its type, at least float32: in ``half()`` or ``bfloat16()`` it would
-    move every value. Raises BadInput for a scale that is not positive and finite, or does not fit `x`.
+    The scale follows the network to another device but keeps its type, at least float32: rounded by ``half()`` or ``bfloat16()``
+    it would move every value. Raises BadInput for a scale that is not positive and finite, or does not fit `x`.
     """
 
     def __init__(self, fmt: Format, scale: float | Tensor, low: float = -float("inf"), high: float = float("inf")):

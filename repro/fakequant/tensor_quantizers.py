@@ -1,7 +1,7 @@
 """Our rounding behind Brevitas' proxies: subclasses of Brevitas' quantizers that keep its scales and its interface.
 
 An injector names them as `tensor_quant` or `int_quant`, so calibration, statistics, learned scales and quant tensors stay
-Brevitas' own; only the arithmetic on the tensor is `fake_quantize`'s. There is one class a format; pickle finds it by the format.
+Brevitas' own; only the arithmetic on the tensor is `fake_quantize`'s. Each format has a class, by which pickle finds it again.
 """
 
 import functools

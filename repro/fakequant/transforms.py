@@ -1,4 +1,4 @@
-"""Inside the transforms of `torch.func` (vmap, grad, jvp) wrappers stand in for tensors; torch has no public way to see that."""
+"""In the transforms of `torch.func` (vmap, grad, jvp) wrappers stand in for tensors; torch has no public way to see that."""
 
 import torch
 from torch import Tensor

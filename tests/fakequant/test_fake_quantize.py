@@ -278,13 +278,13 @@ def edges_of_scales(kind: torch.dtype) -> list[float]:
     limits = torch.finfo(kind)
     smallest, largest = limits.smallest_normal * limits.eps, limits.max
     beyond = largest + largest * limits.eps / 4 if kind == torch.float32 else math.inf
-    return [0.0, -0.0, -1.0, smallest, smallest / 2, math.nextafter(smallest / 2, 1), smallest * 0.75, limits.smallest_normal, 1.0,
-            1e-45, 1e-60, 1e60, largest, math.nextafter(largest, math.inf), beyond, math.inf, -math.inf, math.nan]
+    return [0.0, -0.0, -1.0, smallest, smallest / 2, math.nextafter(smallest / 2, 1), smallest * 0.75, limits.smallest_normal,
+            1.0, 1e-45, 1e-60, 1e60, largest, math.nextafter(largest, math.inf), beyond, math.inf, -math.inf, math.nan]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_a_scale_counts_by_its_value_and_not_by_what_holds_it(kind):
-    """Python, NumPy and torch numbers, 0-d arrays and tensors of one element: all are accepted, to the same bits, or all refused."""
+    """Python, NumPy and torch numbers, 0-d arrays, tensors of one element: all are accepted, to the same bits, or all refused."""
     x, fmt = torch.tensor([0.3, -7.0, 1e-40], dtype=kind), parse("E4M3")
 
     def outcome(scale):
@@ -365,7 +365,7 @@ def test_forward_mode_gives_what_reverse_mode_gives(fmt, way, dtype):
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_dual_numbers(compiled, request):
-    """Forward mode without torch.func: for tensors that the compiled kernels take, under no_grad, and that require a gradient."""
+    """Forward mode without torch.func: for tensors that compiled kernels take, under no_grad, and that require a gradient."""
     if compiled:
         request.getfixturevalue("compiler")
     fmt, x = parse("INT8"), torch.linspace(-20, 20, 2 * compiling.SMALLEST)

@@ -109,7 +109,8 @@ def test_scales_and_values_are_those_of_abs_max(fmt, kernel):
 
 @pytest.mark.parametrize("fmt", [parse("E8M7"), parse("E4M3"), parse("INT8")], ids=str)
 def test_a_layer_of_zeros_trains_with_finite_gradients(fmt):
-    layer = qnn.QuantLinear(6, 4, True, weight_quant=weight_injector(fmt, kernel="fused"), input_quant=activation_injector(fmt, "fused"))
+    layer = qnn.QuantLinear(6, 4, True, weight_quant=weight_injector(fmt, kernel="fused"),
+                            input_quant=activation_injector(fmt, "fused"))
     with torch.no_grad():
         layer.weight[1] = 0.0
     for x in (torch.zeros(8, 6), torch.randn(8, 6)):  # in training mode: statistics are collected
@@ -139,7 +140,8 @@ def test_tensor_quantizers_can_be_copied(fmt, way):
     x = torch.randn(300, generator=torch.Generator().manual_seed(6)).abs()
     quantizer = calibrated(fmt, x).act_quant.fused_activation_quant_proxy.tensor_quant
     twin = way(quantizer)
-    assert type(twin) is type(quantizer) and torch.equal(twin(x)[0], quantizer(x)[0]) and torch.equal(twin(x)[1], quantizer(x)[1])
+    assert type(twin) is type(quantizer)
+    assert torch.equal(twin(x)[0], quantizer(x)[0]) and torch.equal(twin(x)[1], quantizer(x)[1])
 
 
 def test_both_kinds_of_activation_get_the_same_statistic():

@@ -78,8 +78,8 @@ def test_it_prints_scales_of_any_shape(shape, says):
     assert repr(FakeQuantize(parse("INT8"), scale).to("meta")) == f"FakeQuantize(INT8, scales of shape {shape})"
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, 10**400, float("nan"), torch.tensor([1.0, 0.0]), torch.tensor(float("inf")), "0.1", True,
-                                   torch.tensor(1e-60, dtype=torch.float64).float()])
+@pytest.mark.parametrize("scale", [0, -1.0, 10**400, float("nan"), torch.tensor([1.0, 0.0]), torch.tensor(float("inf")), "0.1",
+                                   True, torch.tensor(1e-60, dtype=torch.float64).float()])
 def test_a_scale_that_is_none_is_refused_at_once(scale):
     with pytest.raises(BadInput, match="a scale (must be positive and finite|is a number or a real tensor)") as refusal:
         FakeQuantize(parse("INT8"), scale)
