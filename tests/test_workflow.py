@@ -16,7 +16,7 @@ from repro.workflow.collect import collect
 PROFILE = "repro/workflow/profiles/local"
 
 
-def snakemake(tmp_path, *args, chosen=("experiments=mac",)):
+def snakemake(tmp_path, *args, chosen=("experiments=census",)):
     settings = ["scale=smoke", "shards=2", *chosen, f"results={tmp_path / 'results'}"]
     command = [sys.executable, "-m", "snakemake", "-s", "repro/workflow/Snakefile", "--workflow-profile", PROFILE,
                "--config", *settings, *args]
@@ -28,7 +28,7 @@ def snakemake(tmp_path, *args, chosen=("experiments=mac",)):
 @pytest.fixture
 def shards():
     """The folder of the shards, empty before and gone after."""
-    folder = paths.BUILD / "shards" / "smoke" / "mac"
+    folder = paths.BUILD / "shards" / "smoke" / "census"
     shutil.rmtree(folder, ignore_errors=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -37,7 +37,7 @@ def shards():
 def test_shards_by_snakemake_equal_a_plain_run(tmp_path, shards):
     done = snakemake(tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    spec = experiment("mac")
+    spec = experiment("census")
     found = store.read(spec, tmp_path / "results")
     runner.run(spec, "smoke", tmp_path / "plain")
     expected = store.read(spec, tmp_path / "plain")
