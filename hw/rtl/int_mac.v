@@ -41,11 +41,14 @@ module int_mac #(
             booth_product #(.WA(WA), .WB(WB), .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED)) multiplier (
                 .a(a), .b(b), .product(exact)
             );
-            assign product = exact;
-        end else if (A_SIGNED && B_SIGNED) begin : theirs
-            assign product = $signed(a) * $signed(b);
+            if (W > WA + WB) begin : unsigned_by_unsigned
+                assign product = $signed({1'b0, exact});
+            end else begin : whole
+                assign product = $signed(exact);
+            end
         end else begin : theirs
-            assign product = $signed({A_SIGNED ? a[WA-1] : 1'b0, a}) * $signed({B_SIGNED ? b[WB-1] : 1'b0, b});
+            assign product = $signed({{(W-WA){A_SIGNED ? a[WA-1] : 1'b0}}, a})
+                           * $signed({{(W-WB){B_SIGNED ? b[WB-1] : 1'b0}}, b});
         end
     endgenerate
 
@@ -68,23 +71,30 @@ module int_mac #(
         end
     endgenerate
 
-    // 2. Accumulate. All operands are signed, so Verilog extends the product's sign.
+    // 2. Accumulate.
     generate
         if (SATURATE) begin : saturating
             localparam T = ((P > W) ? P : W) + 1;   // holds every sum
-            wire signed [T-1:0] total = acc + addend;
+            wire [T-1:0] total = {{(T-P){acc[P-1]}}, acc} + {{(T-W){addend[W-1]}}, addend};
             wire fits = &total[T-1:P-1] || ~|total[T-1:P-1];
             always @(posedge clk)
                 if (dropped)
                     acc <= 0;
                 else
-                    acc <= fits ? total[P-1:0] : {total[T-1], {(P-1){~total[T-1]}}};
-        end else begin : wrapping
+                    acc <= $signed(fits ? total[P-1:0] : {total[T-1], {(P-1){~total[T-1]}}});
+        end else if (P > W) begin : wrapping
             always @(posedge clk)
                 if (dropped)
                     acc <= 0;
                 else
-                    acc <= acc + addend;
+                    acc <= acc + $signed({{(P-W){addend[W-1]}}, addend});
+        end else begin : narrow
+            wire [W-P:0] unused_top = addend[W-1:P-1];
+            always @(posedge clk)
+                if (dropped)
+                    acc <= 0;
+                else
+                    acc <= acc + $signed(addend[P-1:0]);
         end
     endgenerate
 
