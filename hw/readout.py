@@ -196,8 +196,7 @@ def check(netlist: Netlist, design: Readout) -> Check:
     largest, all powers of two and ten pseudo-random ones. Raises BadInput when fmt has more than 8 bits, whose midpoints
     are too many.
     """
-    if design.fmt.bits > 8:
-        raise BadInput(f"{design.name}: the check runs every midpoint of formats of up to 8 bits, not {design.fmt.bits}")
+    require_checkable(design)
     sums, multipliers = _inputs(design)
     expected = _codes(design, sums, multipliers)
     ports = {"acc": to_planes(sums, design.acc_bits)}
@@ -214,6 +213,12 @@ def check(netlist: Netlist, design: Readout) -> Check:
         times = f" times {multipliers[case]}" if isinstance(design, Requantize) else ""
         first = f"acc = {sums[case]}{times}: code should be {expected[case]}"
     return Check(len(sums), _input_bits(design) <= EXHAUSTIVE_BITS, wrong.bit_count(), first)
+
+
+def require_checkable(design: Readout) -> None:
+    """Raises BadInput when the format has more than 8 bits."""
+    if design.fmt.bits > 8:
+        raise BadInput(f"{design.name}: the check runs every midpoint of formats of up to 8 bits, not {design.fmt.bits}")
 
 
 def _input_bits(design: Readout) -> int:

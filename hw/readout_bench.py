@@ -29,8 +29,8 @@ def least(design: Readout) -> list[tuple[int, int]]:
         middle = (low + high) / 2 / worth
         first = math.ceil(middle)
         first += first == middle and code_below % 2 == 0 and low != high    # a tie goes to the even code
-        if first <= -largest:
-            table = [(-largest, code)]
+        if first <= table[-1][0]:   # no number gets the code before
+            table[-1] = (table[-1][0], code)
         elif first < largest:
             table.append((first, code))
     return table

@@ -114,12 +114,12 @@ def _count(cells: list[str], ports: dict, depth: int = 0) -> Counts:
 def mapping_script(top: str, file: str) -> str:
     """A Yosys script that maps the module ``top`` of a Verilog file at unit cost, line by line as :func:`synthesise` does.
 
-    For ``yosys NAME.ys`` in the folder of the file; its last lines count as :class:`Counts` does. ``file`` is a name without
-    quotation marks, backslashes or control characters.
+    To be run in the folder of the file; its last lines count as :class:`Counts` does. ``file`` is a name without quotation
+    marks, backslashes or control characters.
     """
     counted = {"LUT1 to LUT6 and INV": ("t:LUT?", "t:INV"), "flip-flops": ("t:FDRE", "t:FDSE"), "CARRY4": ("t:CARRY4",)}
     return "\n".join([
-        f"# Maps {top} to six-input LUTs, each counted as one whatever its size. In the folder of {file}: yosys FILE",
+        f"# Maps {top} to LUTs of up to six inputs, each of which weighs one. Run this with Yosys in the folder of {file}.",
         *_elaborated(f'"{file}"', top), *_mapped(UNIT_COST, top),
         *(line for what, kinds in counted.items() for line in (f"log {what}:", f"select -count {' '.join(kinds)}")), ""])
 

@@ -273,7 +273,7 @@ def _take_away(verilog: Path | None, design, bench, luts: dict, how: str) -> Non
                    f"each LUT weighs one, and {luts[design, YOSYS_DEFAULT]} as synth_xilinx maps it without DSPs and pads")
 
 
-def _named(verilog: Path | None, acc_bits: int, name: str) -> None:
+def _require(verilog: Path | None, acc_bits: int, name: str) -> None:
     """Refuses, before anything takes time, what cannot be synthesised or written."""
     from hw.emit import Files
 
@@ -315,7 +315,7 @@ def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, sat
 
     first, second = parse(a), parse(b or a)
     unit = Mac(first, second, k, acc_bits, architecture=PLAIN if plain else TUNED, pipeline=pipeline, saturate=saturate)
-    _named(verilog, unit.acc_bits, unit.name)
+    _require(verilog, unit.acc_bits, unit.name)
     click.echo(f"{first.name} x {second.name}, sums of {k:,} products: accumulator of {unit.acc_bits} bits")
     shown = {"default", "tuned"} | ({"default", "remapped"} if plain else {"rewritten", "tuned"} if verilog else set())
     jobs = {variant: (dataclasses.replace(unit, architecture=rtl), mapping) for variant, (rtl, mapping) in VARIANTS.items()
@@ -350,7 +350,7 @@ def lane(a: str, b: str | None, simd: int, k: int, acc_bits: int | None, verilog
 
     first, second = parse(a), parse(b or a)
     unit = Lane(first, second, -(-k // simd), simd, acc_bits)
-    _named(verilog, unit.acc_bits, unit.name)
+    _require(verilog, unit.acc_bits, unit.name)
     click.echo(f"{simd} products of {first.name} x {second.name} a cycle, sums of {unit.k:,} cycles: accumulator of "
                f"{unit.acc_bits} bits")
     _take_away(verilog, unit, testbench, *_measure(_both(unit), examine))
@@ -365,7 +365,7 @@ def lane(a: str, b: str | None, simd: int, k: int, acc_bits: int | None, verilog
 @VERILOG
 def readout(name: str, acc_bits: int, shift: int, multiplier_bits: int | None, verilog: Path | None) -> None:
     """Synthesise what reads an accumulator out as FORMAT, rounded half to even and saturated, and check its netlists."""
-    from hw.readout import Requantize, ToInteger, ToMinifloat, check
+    from hw.readout import Requantize, ToInteger, ToMinifloat, check, require_checkable
     from hw.readout_bench import testbench
     from repro.formats import parse
 
@@ -380,10 +380,14 @@ def readout(name: str, acc_bits: int, shift: int, multiplier_bits: int | None, v
         raise BadInput(f"no read-out multiplies before it makes a minifloat such as {fmt.name}: leave out --multiplier-bits, "
                        "the scale is a power of two")
     if fmt.kind == "minifloat":
-        unit = ToMinifloat(acc_bits, fmt, math.ldexp(fmt.min_subnormal, -shift))
+        exponent = math.frexp(fmt.min_subnormal)[1] - 1 - shift
+        if not -1022 <= exponent <= 1023:
+            raise BadInput(f"with --shift {shift} one unit of acc is worth 2**{exponent}, beyond float64: use one nearer to 0")
+        unit = ToMinifloat(acc_bits, fmt, math.ldexp(1.0, exponent))
     else:
         unit = Requantize(acc_bits, fmt, multiplier_bits, shift) if multiplier_bits else ToInteger(acc_bits, fmt, shift)
-    _named(verilog, acc_bits, unit.name)
+    require_checkable(unit)
+    _require(verilog, acc_bits, unit.name)
     click.echo(unit.says)
     _take_away(verilog, unit, testbench, *_measure(_both(unit), examine))
 
