@@ -42,7 +42,7 @@ module mixed_mac #(
 
     // 2. Multiply.
     localparam M = MA + 1 + WB;
-    wire signed [M:0] product;
+    wire [M:0] product;
 
     generate
         if (BOOTH) begin : ours
@@ -50,20 +50,21 @@ module mixed_mac #(
             booth_product #(.WA(MA+1), .WB(WB), .A_SIGNED(0), .B_SIGNED(B_SIGNED)) multiplier (
                 .a(significand), .b(b), .product(exact)
             );
-            assign product = $signed({B_SIGNED ? exact[M-1] : 1'b0, exact});
+            assign product = {B_SIGNED ? exact[M-1] : 1'b0, exact};
         end else begin : theirs
-            assign product = $signed({{(M-MA){1'b0}}, significand}) * $signed({{(M+1-WB){B_SIGNED ? b[WB-1] : 1'b0}}, b});
+            assign product = $unsigned($signed({{(M-MA){1'b0}}, significand})
+                                       * $signed({{(M+1-WB){B_SIGNED ? b[WB-1] : 1'b0}}, b}));
         end
     endgenerate
 
-    wire signed [M:0] number;
+    wire [M:0] number;
     wire [EA-1:0] places;
     wire minus;
     wire dropped;
 
     generate
         if (PIPELINE) begin : registered
-            reg signed [M:0] product_before;
+            reg [M:0] product_before;
             reg [EA-1:0] distance_before;
             reg negative_before;
             reg clear_before;
@@ -88,7 +89,7 @@ module mixed_mac #(
     // 3. Shift.
     localparam V = M + 2**EA;
     wire [V-1:0] moved;
-    shift_left #(.W(M+1), .S(EA), .SIGNED(1)) shifter (.number($unsigned(number)), .distance(places), .shifted(moved));
+    shift_left #(.W(M+1), .S(EA), .SIGNED(1)) shifter (.number(number), .distance(places), .shifted(moved));
 
     // 4. Accumulate. Minus x is ~x + 1: ~ joins the LUTs, 1 is the carry into the chain.
     wire [P-1:0] extended;
