@@ -260,6 +260,24 @@ class Scope:
         return self.bits(number) if signed and top else self.bits(node)
 
 
+    def significant(self, node, signed: bool = False) -> int:
+        """The width of an operand without the zeros or the copies of its sign that extend it: synthesis keeps no others."""
+        if kind_of(node) == "SystemCall" and node.syscall in CASTS:
+            return self.significant(node.args[0], signed=node.syscall == "signed")
+        if kind_of(node) != "Concat" or len(node.list) != 2:
+            return self.bits(node)
+        above, number = node.list
+        filled = above.value if kind_of(above) == "Repeat" else above
+        if kind_of(filled) == "Concat" and len(filled.list) == 1:
+            filled = filled.list[0]
+        if kind_of(filled) == "Cond" and (condition := self.constant(filled.cond)) is not None:
+            filled = filled.true_value if condition else filled.false_value
+        if self.constant(filled) == 0:
+            return self.bits(number) + signed
+        top = kind_of(filled) == "Pointer" and filled.var == number and self.constant(filled.ptr) == self.bits(number) - 1
+        return self.bits(number) if signed and top else self.bits(node)
+
+
 def _needed(value: int) -> int:
     """Bits of an unsized constant: at least one, and a sign for negative ones."""
     return max(1, value.bit_length()) if value >= 0 else (-value - 1).bit_length() + 1

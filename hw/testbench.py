@@ -21,6 +21,18 @@ _SATURATE = """\
             if (total > HIGHEST) total = HIGHEST;
             if (total < LOWEST) total = LOWEST;
 """
+_RANDOM = """\
+    reg [31:0] word;    // pseudo-random, the same in every simulator
+
+    function [31:0] after(input [31:0] last);
+        begin
+            after = last ^ (last << 13);
+            after = after ^ (after >> 17);
+            after = after ^ (after << 5);
+        end
+    endfunction
+"""
+"""Marsaglia's xorshift (Xorshift RNGs, Journal of Statistical Software 8, 2003)."""
 
 
 def testbench(mac: Mac) -> str:
@@ -31,9 +43,6 @@ def testbench(mac: Mac) -> str:
     """
     bits = mac.a.bits + mac.b.bits
     every = 2**bits <= PAIRS
-    # Of random words, one more than needed: the bits that are left over go to a register that no one reads.
-    words = bits // 32 + 1
-    draw = f"{{unused, pair}} = {{{', '.join(['$random(seed)'] * words)}}};"
     width = max(sum(_width(fmt) for fmt in (mac.a, mac.b)), mac.acc_bits) + 1
     top = mac.acc_bits - 1
     above = width - mac.acc_bits
@@ -54,9 +63,10 @@ module {mac.name}_tb;
 
     reg signed [{top}:0] wanted, due;   // the sum with this edge's product, and what the register shows by now
     reg signed [W-1:0] total;
-    integer count, edges, sums{"" if every else ", seed"};
+    reg [W-{mac.acc_bits + 1}:0] unused_top;
+    integer count, edges, sums;
     reg [{bits - 1}:0] pair;
-{"" if every else f"    reg [{32 * words - bits - 1}:0] unused;{chr(10)}"}
+{"" if every else _RANDOM}
 {_LIMITS.format(top=top, above=above + 1) * mac.saturate}{_function(mac.a, "a", width)}
 {_function(mac.b, "b", width)}
     task step(input drop, input [{bits - 1}:0] operands);
@@ -68,7 +78,7 @@ module {mac.name}_tb;
             if (LATENCY == 2) due = wanted;
             if (drop) total = 0;
             else total = $signed({{{{{above}{{wanted[{top}]}}}}, wanted}}) + value_a(a) * value_b(b);
-{_SATURATE * mac.saturate}            wanted = $signed(total[{top}:0]);
+{_SATURATE * mac.saturate}            {{unused_top, wanted}} = $unsigned(total);
             if (LATENCY == 1) due = wanted;
             edges = edges + 1;
             if (edges >= LATENCY) begin
@@ -88,9 +98,9 @@ module {mac.name}_tb;
         failed = 0;
         edges = 0;
         sums = 0;
-{"" if every else f"        seed = 1;{chr(10)}"}        step(1'b1, {{{bits}{{1'b1}}}});
+{"" if every else "        word = 1;" + chr(10)}        step(1'b1, {{{bits}{{1'b1}}}});
         for (count = 0; count < {min(2**bits, PAIRS)}; count = count + 1) begin
-            {f"pair = count[{bits - 1}:0];" if every else draw}
+            {f"pair = count[{bits - 1}:0];" if every else _draw(bits)}
             step(1'b0, pair);
         end
         step(1'b1, {{{bits}{{1'b1}}}});     // a product that clear drops
@@ -105,6 +115,12 @@ endmodule
 def _width(fmt: Format) -> int:
     """Bits of a signed number that holds every value of the format, in subnormal steps."""
     return fmt.bits + 1 if fmt.kind == "integer" else 2**fmt.exponent_bits + fmt.mantissa_bits + 1
+
+
+def _draw(bits: int) -> str:
+    """Statements that fill `pair` with pseudo-random bits, a word at a time."""
+    pieces = [(low, min(bits, low + 32) - 1) for low in range(0, bits, 32)]
+    return " ".join(f"word = after(word); pair[{high}:{low}] = word[{high - low}:0];" for low, high in pieces)
 
 
 def _function(fmt: Format, name: str, width: int) -> str:

@@ -57,7 +57,7 @@ module adder_tree #(
         end
     endgenerate
 
-    assign sum = node[1].total;
+    assign sum = $signed(node[1].total);
     assign carry = carries[0];
 
 endmodule

@@ -34,9 +34,11 @@ module minifloat_lane #(
     genvar i;
     generate
         for (i = 0; i < SIMD; i = i + 1) begin : multiplier
+            wire signed [W-1:0] product;
             minifloat_product #(.EA(EA), .MA(MA), .EB(EB), .MB(MB), .F(F), .BOOTH(BOOTH)) multiply (
-                .a(a[WA*i +: WA]), .b(b[WB*i +: WB]), .product(products[W*i +: W]), .negative(negative[i])
+                .a(a[WA*i +: WA]), .b(b[WB*i +: WB]), .product(product), .negative(negative[i])
             );
+            assign products[W*i +: W] = $unsigned(product);
         end
     endgenerate
 
