@@ -74,7 +74,7 @@ def dataflow(verilog: str, parameters: dict[str, int] | None = None, library: Ca
     """The graph of the first module of a Verilog text; parameters that are not given keep their defaults.
 
     ``library`` gives the text of a module that is instantiated. Raises BadInput when Pyverilog cannot read the text, when a
-    parameter is unknown, and for what this walk does not know (memories, functions, hierarchical names), naming the line.
+    parameter is unknown, and for what this walk does not know (memories, functions), naming the line.
     """
     walk = _Walk(library)
     module, values = walk.module(verilog, parameters or {}, prefix="", stage="")
@@ -311,7 +311,8 @@ class _Walk:
         else:
             operands = _operands(node, bits, scope)
             result = 1 if kind in (*REDUCTIONS, *COMPARISONS, *LOGICAL) else bits
-            self.operations.append(Operation(kind, result, tuple(scope.bits(child) for child, _ in operands), targets[0]))
+            width = scope.significant if kind == "Times" else scope.bits
+            self.operations.append(Operation(kind, result, tuple(width(child) for child, _ in operands), targets[0]))
             for child, wanted in operands:
                 self._read(child, wanted, scope, (*path, kind), targets)
 

@@ -27,12 +27,15 @@ RULES = {
     "sensitivity": "a block without a clock is always @*",
     "latch": "a block without a clock assigns its signals on every path",
     "undeclared": "a name is declared above its first use: no implicit nets",
-    "unused": "what is declared is read; an output is driven",
+    "unused": "what is declared is read, unless its name begins with unused; an output is driven",
     "undriven": "a wire or register that is read is driven",
+    "loop": "no assignment makes a wire from itself, not even from its other bits: simulators take a vector as a whole",
 }
 """Rule -> what it asks for."""
 
 LONGEST_LINE = 128
+UNUSED = "unused"
+"""How the names of wires begin that only take the bits which no one wants. Verilator knows them by this word, too."""
 FUNCTIONS = ("signed", "unsigned", "clog2")
 """The system functions that synthesis knows."""
 SIMULATION = ("Initial", "Task", "TaskCall", "WhileStatement", "WaitStatement", "ForeverStatement", "EventStatement",
@@ -121,6 +124,7 @@ def _modules(tree, stem: str) -> Iterator[Place]:
         for always in nodes(module, ast.Always):
             yield from _block(always, ast)
         yield from _names(module, ast)
+        yield from _loops(module, ast)
     if not modules:
         yield 1, "module", "there is no module"
 
@@ -217,10 +221,31 @@ def _names(module, ast) -> Iterator[Place]:
         if ast.Output in kind:
             if name not in driven:
                 yield lines[name], "unused", f"output {name} is never driven"
-        elif name not in read:
+        elif name not in read and not name.startswith(UNUSED):
             yield lines[name], "unused", f"{name} is never read"
         elif kind <= {ast.Wire, ast.Reg} and name not in driven:
             yield lines[name], "undriven", f"{name} is never driven"
+
+
+def _loops(module, ast) -> Iterator[Place]:
+    """Rule loop. A hierarchical name, such as row[i-1].sum, is another wire in each turn of a loop and not looked at."""
+    sources: dict[str, set[str]] = {}
+    lines: dict[str, int] = {}
+    for assign in nodes(module, ast.Assign):
+        targets: set[str] = set()
+        _uses(assign.left, True, set(), targets, ast)
+        for target in targets:
+            sources.setdefault(target, set()).update(
+                name.name for name in nodes(assign.right, ast.Identifier) if name.scope is None)
+            lines.setdefault(target, assign.lineno)
+    for target, line in lines.items():
+        behind, waiting = set(), [target]
+        while waiting:
+            further = sources.get(waiting.pop(), set()) - behind
+            behind |= further
+            waiting += further
+        if target in behind:
+            yield line, "loop", f"{target} is made from itself: give each stage a wire of its own"
 
 
 def _uses(node, written: bool, read: set[str], driven: set[str], ast) -> None:

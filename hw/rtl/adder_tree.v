@@ -25,36 +25,39 @@ module adder_tree #(
     localparam L = W + $clog2(CHAIN);       // bits of a chain's sum
     localparam LEAVES = N / CHAIN;
     localparam TOP = L + $clog2(LEAVES);    // bits of the root
-    wire [N*L-1:0] running;                 // the chain's sum up to term i, from bit L*i
-    wire [2*LEAVES*TOP-1:0] nodes;          // node i from bit TOP*i
 
     genvar i;
     generate
         for (i = 0; i < N; i = i + 1) begin : link
-            wire [L-1:0] term = {{L{terms[W*i+W-1]}}, terms[W*i +: W]};
+            wire [L-1:0] term;
+            wire [L-1:0] running;           // the chain's sum up to this term
+            wire [W-1:0] unused_sign;
+            assign {unused_sign, term} = {{L{terms[W*i+W-1]}}, terms[W*i +: W]};
             if (i % CHAIN == 0) begin : first
-                assign running[L*i +: L] = term;
+                assign running = term;
             end else begin : later
                 // A sum, written as a difference for the reason given in booth_product.v.
-                wire [L:0] longer = {running[L*(i-1) +: L], carries[i]} - {~term, 1'b1};
-                assign running[L*i +: L] = longer[L:1];
+                wire unused;
+                assign {running, unused} = {link[i-1].running, carries[i]} - {~term, 1'b1};
             end
         end
-        for (i = 1; i < 2 * LEAVES; i = i + 1) begin : node
+        for (i = 2 * LEAVES - 1; i > 0; i = i - 1) begin : node
             localparam K = TOP + 1 - $clog2(i + 1);     // bits of this node
+            wire [K-1:0] total;
             if (i < LEAVES) begin : adder
-                wire [K-1:0] left = {nodes[TOP*2*i+K-2], nodes[TOP*2*i +: K-1]};
-                wire [K-1:0] right = {nodes[TOP*(2*i+1)+K-2], nodes[TOP*(2*i+1) +: K-1]};
-                wire [K:0] both = {left, carries[CHAIN*i]} - {~right, 1'b1};
-                assign nodes[TOP*i +: K] = both[K:1];
+                wire [K-1:0] left = {node[2*i].total[K-2], node[2*i].total};
+                wire [K-1:0] right = {node[2*i+1].total[K-2], node[2*i+1].total};
+                wire unused;
+                assign {total, unused} = {left, carries[CHAIN*i]} - {~right, 1'b1};
             end else begin : leaf
-                assign nodes[TOP*i +: K] = {{K{running[L*(CHAIN*(i-LEAVES+1)-1)+L-1]}},
-                                            running[L*(CHAIN*(i-LEAVES+1)-1) +: L]};
+                wire [L-1:0] term = link[CHAIN*(i-LEAVES+1)-1].running;
+                wire [L-1:0] unused_sign;
+                assign {unused_sign, total} = {{K{term[L-1]}}, term};
             end
         end
     endgenerate
 
-    assign sum = nodes[TOP +: TOP];
+    assign sum = $signed(node[1].total);
     assign carry = carries[0];
 
 endmodule

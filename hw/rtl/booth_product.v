@@ -24,13 +24,13 @@ module booth_product #(
     localparam ROWS = (NB + 1) / 2;
     localparam N = A_SIGNED ? WA + 2 : WA + 3;  // bits of a row: of 2a, and one for the sum
 
-    wire [N-1:0] x = {{3{A_SIGNED ? a[WA-1] : 1'b0}}, a};
-    wire [2*ROWS:0] y = {{2{B_SIGNED ? b[WB-1] : 1'b0}}, b, 1'b0};
+    wire [N-1:0] x = {{(N-WA){A_SIGNED ? a[WA-1] : 1'b0}}, a};
+    wire [2*ROWS:0] y;
+    wire [WB-2*ROWS+2:0] unused_y;
+    wire [2*ROWS-1:0] finished;
+    wire [N+2*ROWS-WA-WB-2:0] unused_top;
 
-    wire [N*(ROWS+1)-1:0] sums;                 // row i's sum from bit N*(i+1)
-    wire [2*ROWS+N-3:0] all;
-
-    assign sums[N-1:0] = 0;
+    assign {unused_y, y} = {{3{B_SIGNED ? b[WB-1] : 1'b0}}, b, 1'b0};
 
     genvar i;
     generate
@@ -40,18 +40,24 @@ module booth_product #(
             wire two = (y[2*i+2] ^ y[2*i+1]) & ~one;
             wire [N-1:0] multiple = (x & {N{one}}) | ({x[N-2:0], 1'b0} & {N{two}});
             wire [N-1:0] term = multiple ^ {N{negative}};
-            wire [N-1:0] above = {{2{sums[N*i+N-1]}}, sums[N*i+2 +: N-2]};
+            wire [N-1:0] above;
+            wire [N-1:0] sum;
+            wire unused;
+
+            if (i == 0) begin : first
+                assign above = 0;
+            end else begin : later
+                assign above = {{2{row[i-1].sum[N-1]}}, row[i-1].sum[N-1:2]};
+            end
 
             // above + term + negative. Written as a difference, because then the tools keep `above`
             // at the chain's data input, and `term` disappears into the LUTs. The lowest bit only
             // makes the carry.
-            wire [N:0] sum = {above, negative} - {~term, 1'b1};
-            assign sums[N*(i+1) +: N] = sum[N:1];
-            assign all[2*i +: 2] = sum[2:1];
+            assign {sum, unused} = {above, negative} - {~term, 1'b1};
+            assign finished[2*i +: 2] = sum[1:0];
         end
     endgenerate
 
-    assign all[2*ROWS +: N-2] = sums[N*ROWS+2 +: N-2];
-    assign product = all;
+    assign {unused_top, product} = {row[ROWS-1].sum[N-1], row[ROWS-1].sum[N-1:2], finished};
 
 endmodule

@@ -20,10 +20,11 @@ module int_lane #(
 );
 
     localparam UNSIGNED = !A_SIGNED && !B_SIGNED;
-    localparam W = WA + WB + UNSIGNED;      // the tree's terms have a sign
+    localparam W = UNSIGNED ? WA + WB + 1 : WA + WB;     // the tree's terms have a sign
     wire [SIMD*W-1:0] products;
-    wire signed [W+$clog2(SIMD)-1:0] sum;
-    wire none;
+    localparam T = W + $clog2(SIMD);        // bits of a sum of products
+    wire signed [T-1:0] sum;
+    wire unused;
 
     genvar i;
     generate
@@ -32,18 +33,27 @@ module int_lane #(
             booth_product #(.WA(WA), .WB(WB), .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED)) rows (
                 .a(a[WA*i +: WA]), .b(b[WB*i +: WB]), .product(product)
             );
-            assign products[W*i +: W] = {UNSIGNED ? 1'b0 : product[WA+WB-1], product};
+            if (UNSIGNED) begin : positive
+                assign products[W*i +: W] = {1'b0, product};
+            end else begin : whole
+                assign products[W*i +: W] = product;
+            end
         end
     endgenerate
 
     adder_tree #(.N(SIMD), .W(W)) tree (
-        .terms(products), .carries({SIMD{1'b0}}), .sum(sum), .carry(none)
+        .terms(products), .carries({SIMD{1'b0}}), .sum(sum), .carry(unused)
     );
+
+    wire signed [P-1:0] term;
+    wire [T-1:0] unused_sign;
+
+    assign {unused_sign, term} = {{P{sum[T-1]}}, sum};
 
     always @(posedge clk)
         if (clear)
             acc <= 0;
         else
-            acc <= acc + sum;
+            acc <= acc + term;
 
 endmodule

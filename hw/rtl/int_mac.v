@@ -12,6 +12,13 @@
 // holds the sum after the last (with PIPELINE one cycle later). It never wraps when
 // P is repro.accumulators.exact_width(a, b, k). P may even be narrower than the
 // product: the sum is then right modulo 2**P, which is all that A2Q asks for.
+//
+// And how every file in this folder is written, so that no tool reads it in two ways:
+//   - an expression is exactly as wide as what it is assigned to, and as signed;
+//   - bits that no one wants go to a wire whose name begins with `unused`;
+//   - each stage of a loop has wires of its own (row[i-1].sum). In one vector that holds
+//     all stages a simulator sees a loop, for it takes a vector as a whole: it is slow,
+//     and Verilator 5.006 even computed wrong sums.
 
 module int_mac #(
     parameter WA = 8,           // bits of a
@@ -41,11 +48,14 @@ module int_mac #(
             booth_product #(.WA(WA), .WB(WB), .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED)) multiplier (
                 .a(a), .b(b), .product(exact)
             );
-            assign product = exact;
-        end else if (A_SIGNED && B_SIGNED) begin : theirs
-            assign product = $signed(a) * $signed(b);
+            if (W > WA + WB) begin : unsigned_by_unsigned
+                assign product = $signed({1'b0, exact});
+            end else begin : whole
+                assign product = $signed(exact);
+            end
         end else begin : theirs
-            assign product = $signed({A_SIGNED ? a[WA-1] : 1'b0, a}) * $signed({B_SIGNED ? b[WB-1] : 1'b0, b});
+            assign product = $signed({{(W-WA){A_SIGNED ? a[WA-1] : 1'b0}}, a})
+                           * $signed({{(W-WB){B_SIGNED ? b[WB-1] : 1'b0}}, b});
         end
     endgenerate
 
@@ -68,23 +78,30 @@ module int_mac #(
         end
     endgenerate
 
-    // 2. Accumulate. All operands are signed, so Verilog extends the product's sign.
+    // 2. Accumulate.
     generate
         if (SATURATE) begin : saturating
             localparam T = ((P > W) ? P : W) + 1;   // holds every sum
-            wire signed [T-1:0] total = acc + addend;
+            wire [T-1:0] total = {{(T-P){acc[P-1]}}, acc} + {{(T-W){addend[W-1]}}, addend};
             wire fits = &total[T-1:P-1] || ~|total[T-1:P-1];
             always @(posedge clk)
                 if (dropped)
                     acc <= 0;
                 else
-                    acc <= fits ? total[P-1:0] : {total[T-1], {(P-1){~total[T-1]}}};
-        end else begin : wrapping
+                    acc <= fits ? $signed(total[P-1:0]) : $signed({total[T-1], {(P-1){~total[T-1]}}});
+        end else if (P > W) begin : wrapping
             always @(posedge clk)
                 if (dropped)
                     acc <= 0;
                 else
-                    acc <= acc + addend;
+                    acc <= acc + $signed({{(P-W){addend[W-1]}}, addend});
+        end else begin : narrow
+            wire [W-P:0] unused_top = addend[W-1:P-1];
+            always @(posedge clk)
+                if (dropped)
+                    acc <= 0;
+                else
+                    acc <= acc + $signed(addend[P-1:0]);
         end
     endgenerate
 

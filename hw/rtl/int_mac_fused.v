@@ -43,20 +43,19 @@ module int_mac_fused #(
     localparam Q = ((P > TOP) ? P : TOP) + 1;   // working width: bits above P are dropped at the end
 
     wire flip = MAGNITUDE ? a[WA-1] ^ b[WB-1] : 1'b0;
-    wire [NA+1:0] x = {{3{EXTEND_A ? a[MA-1] : 1'b0}}, a[MA-1:0]};
-    wire [NB+1:0] y = {{2{EXTEND_B ? b[MB-1] : 1'b0}}, b[MB-1:0], 1'b0};
-
-    wire [Q*(ROWS+1)-1:0] sums;                 // the accumulator after row i, from bit Q*(i+1)
+    wire [NA:0] x = {{(NA-MA+1){EXTEND_A ? a[MA-1] : 1'b0}}, a[MA-1:0]};
+    wire [NB:0] y;
+    wire [MB-NB+1:0] unused_y;
     wire [2*ROWS:0] owed;
 
-    assign sums[Q-1:0] = {{(Q-P){acc[P-1]}}, acc};
+    assign {unused_y, y} = {{2{EXTEND_B ? b[MB-1] : 1'b0}}, b[MB-1:0], 1'b0};
     assign owed[0] = 1'b1;
 
     genvar i;
     generate
         for (i = 0; i < ROWS; i = i + 1) begin : row
             localparam LOW = (i == 0) ? 0 : 2 * i - ODD;
-            localparam SHORT = ODD && i == 0;   // the digit of one bit: no twice a
+            localparam SHORT = ODD == 1 && i == 0;  // the digit of one bit: no twice a
             localparam N = SHORT ? NA : NA + 1;
             wire minus = SHORT ? y[1] : y[LOW+2];
             wire one = y[LOW+1] ^ y[LOW];       // y[0] is 0
@@ -65,30 +64,47 @@ module int_mac_fused #(
             wire [N-1:0] multiple = (x[N-1:0] & {N{one}}) | ({x[N-2:0], 1'b0} & {N{two}});
             wire [N-1:0] term = multiple ^ {~negative, {(N-1){negative}}};
 
+            wire [Q-1:0] above;                 // the accumulator before this row, and after it
+            wire [Q-1:0] sum;
+            wire carry;
+            wire unused;
+
+            if (i == 0) begin : first
+                assign above = {{(Q-P){acc[P-1]}}, acc};
+            end else begin : later
+                assign above = row[i-1].sum;
+            end
+
             // A sum, written as a difference for the reason given in booth_product.v.
-            wire [N+1:0] sum = {1'b0, sums[Q*i+LOW +: N], negative} - {1'b1, ~term, 1'b1};
-            assign sums[Q*(i+1)+LOW +: N] = sum[N:1];
-            assign owed[2*i+1] = ~sum[N+1];
-            assign owed[2*i+2] = (i == ROWS - 1) ? ~sum[N+1] : sum[N+1];
+            assign {carry, sum[LOW +: N], unused} = {1'b0, above[LOW +: N], negative} - {1'b1, ~term, 1'b1};
+            assign owed[2*i+1] = ~carry;
+            assign owed[2*i+2] = (i == ROWS - 1) ? ~carry : carry;
 
             if (LOW > 0) begin : below
-                assign sums[Q*(i+1) +: LOW] = sums[Q*i +: LOW];
+                assign sum[LOW-1:0] = above[LOW-1:0];
             end
-            if (LOW + N < Q) begin : above
-                assign sums[Q*(i+1)+LOW+N +: Q-LOW-N] = sums[Q*i+LOW+N +: Q-LOW-N];
+            if (LOW + N < Q) begin : beyond
+                assign sum[Q-1:LOW+N] = above[Q-1:LOW+N];
             end
         end
     endgenerate
 
-    wire [Q-1:0] last = sums[Q*ROWS +: Q];
-    wire [Q-1:0] debt = {{Q{owed[2*ROWS]}}, owed};
-    wire [Q-BASE:0] upper = {last[Q-1:BASE], 1'b0} - {~debt[Q-BASE-1:0], 1'b1};
-    wire [Q-1:0] next = {upper[Q-BASE:1], last[BASE-1:0]};
+    wire [Q-1:0] last = row[ROWS-1].sum;
+    wire [Q-BASE-1:0] debt;
+    wire [2*ROWS:0] unused_debt;
+    wire [Q-BASE-1:0] upper;
+    wire signed [P-1:0] next;
+    wire [Q-P-1:0] unused_next;
+    wire unused;
+
+    assign {unused_debt, debt} = {{(Q-BASE){owed[2*ROWS]}}, owed};
+    assign {upper, unused} = {last[Q-1:BASE], 1'b0} - {~debt, 1'b1};
+    assign {unused_next, next} = {upper, last[BASE-1:0]};
 
     always @(posedge clk)
         if (clear)
             acc <= 0;
         else
-            acc <= next[P-1:0];
+            acc <= next;
 
 endmodule

@@ -27,15 +27,18 @@ module minifloat_lane #(
     localparam W = 2**EA + 2**EB + MA + MB - 1;     // bits of a product with its sign
     wire [SIMD*W-1:0] products;
     wire [SIMD-1:0] negative;
-    wire signed [W+$clog2(CHAIN)+$clog2(SIMD/CHAIN)-1:0] sum;
+    localparam T = W + $clog2(CHAIN) + $clog2(SIMD / CHAIN);    // bits of a sum of products
+    wire signed [T-1:0] sum;
     wire carry;
 
     genvar i;
     generate
         for (i = 0; i < SIMD; i = i + 1) begin : multiplier
+            wire signed [W-1:0] product;
             minifloat_product #(.EA(EA), .MA(MA), .EB(EB), .MB(MB), .F(F), .BOOTH(BOOTH)) multiply (
-                .a(a[WA*i +: WA]), .b(b[WB*i +: WB]), .product(products[W*i +: W]), .negative(negative[i])
+                .a(a[WA*i +: WA]), .b(b[WB*i +: WB]), .product(product), .negative(negative[i])
             );
+            assign products[W*i +: W] = $unsigned(product);
         end
     endgenerate
 
@@ -44,13 +47,18 @@ module minifloat_lane #(
     );
 
     // A sum, written as a difference for the reason given in booth_product.v.
-    wire signed [P-1:0] extended = sum;
-    wire [P:0] next = {acc, carry} - {~extended, 1'b1};
+    wire [P-1:0] extended;
+    wire [T-1:0] unused_sign;
+    wire signed [P-1:0] next;
+    wire unused;
+
+    assign {unused_sign, extended} = {{P{sum[T-1]}}, sum};
+    assign {next, unused} = {acc, carry} - {~extended, 1'b1};
 
     always @(posedge clk)
         if (clear)
             acc <= 0;
         else
-            acc <= next[P:1];
+            acc <= next;
 
 endmodule

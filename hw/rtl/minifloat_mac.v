@@ -32,26 +32,32 @@ module minifloat_mac #(
 
     // 1. Decode. "Is the exponent zero?" gives the hidden bit (if not) and lifts
     //    the exponent to 1 (if so): subnormals need no path of their own.
+    localparam E = (EA > EB) ? EA : EB;
     wire normal_a = |a[MA +: EA];
     wire normal_b = |b[MB +: EB];
-    wire [EA-1:0] exponent_a = a[MA +: EA] | !normal_a;
-    wire [EB-1:0] exponent_b = b[MB +: EB] | !normal_b;
+    wire [E:0] exponent_a = {{(E+1-EA){1'b0}}, a[MA +: EA]} | {{E{1'b0}}, !normal_a};
+    wire [E:0] exponent_b = {{(E+1-EB){1'b0}}, b[MB +: EB]} | {{E{1'b0}}, !normal_b};
     wire [MA:0] significand_a;
     wire [MB:0] significand_b;
 
     generate
-        if (MA > 0) assign significand_a = {normal_a, a[0 +: MA]};
-        else        assign significand_a = normal_a;
-        if (MB > 0) assign significand_b = {normal_b, b[0 +: MB]};
-        else        assign significand_b = normal_b;
+        if (MA > 0) begin : mantissa_a
+            assign significand_a = {normal_a, a[0 +: MA]};
+        end else begin : no_mantissa_a
+            assign significand_a = normal_a;
+        end
+        if (MB > 0) begin : mantissa_b
+            assign significand_b = {normal_b, b[0 +: MB]};
+        end else begin : no_mantissa_b
+            assign significand_b = normal_b;
+        end
     endgenerate
 
     // 2. Multiply the significands.
-    wire [MA+MB+1:0] product = significand_a * significand_b;
+    wire [MA+MB+1:0] product = {{(MB+1){1'b0}}, significand_a} * {{(MA+1){1'b0}}, significand_b};
 
     // 3. Shift by both exponents. Each is at least 1, so the two lowest bits are
     //    always zero and are dropped.
-    localparam E = (EA > EB) ? EA : EB;
     wire [E:0] shift = exponent_a + exponent_b;
     wire negative = a[EA+MA] ^ b[EB+MB];
 
@@ -84,19 +90,27 @@ module minifloat_mac #(
         end
     endgenerate
 
-    wire [P+1:0] shifted = number << distance;
-    wire [P-1:0] magnitude = shifted[P+1:2];
+    wire [P+1:0] extended;
+    wire [MA+MB+1:0] unused_top;
+    wire [P-1:0] magnitude;
+    wire [1:0] unused_zeros;
+
+    assign {unused_top, extended} = {{(P+2){1'b0}}, number};
+    assign {magnitude, unused_zeros} = extended << distance;
 
     // 4. Accumulate. Minus x is ~x + 1: the ~ joins the adder's own LUTs, and the
     //    1 enters as its carry, which the extra bit on the right makes
     //    (1 + minus carries exactly when minus is 1). No second adder.
     wire [P-1:0] flipped = magnitude ^ {P{minus}};
-    wire [P:0] sum = {acc, 1'b1} + {flipped, minus};
+    wire signed [P-1:0] sum;
+    wire unused;
+
+    assign {sum, unused} = {acc, 1'b1} + {flipped, minus};
 
     always @(posedge clk)
         if (dropped)
             acc <= 0;
         else
-            acc <= sum[P:1];
+            acc <= sum;
 
 endmodule

@@ -37,18 +37,24 @@ module minifloat_mac_grouped #(
     wire [MB:0] significand_b;
 
     generate
-        if (MA > 0) assign significand_a = {normal_a, a[0 +: MA]};
-        else        assign significand_a = normal_a;
-        if (MB > 0) assign significand_b = {normal_b, b[0 +: MB]};
-        else        assign significand_b = normal_b;
+        if (MA > 0) begin : mantissa_a
+            assign significand_a = {normal_a, a[0 +: MA]};
+        end else begin : no_mantissa_a
+            assign significand_a = normal_a;
+        end
+        if (MB > 0) begin : mantissa_b
+            assign significand_b = {normal_b, b[0 +: MB]};
+        end else begin : no_mantissa_b
+            assign significand_b = normal_b;
+        end
     endgenerate
 
     // The distance is (ea - 1 if normal) + (eb - 1 if normal) = ea + (eb - 1 - normal_b) + !normal_a.
     // The middle term is a function of b's exponent alone: eb - 2, or -1 if subnormal.
     // With one bit a carry is not worth a chain, so short exponents are added by gates.
     localparam E = (EA > EB) ? EA : EB;
-    wire [E:0] stored_a = exponent_a;
-    wire [E:0] stored_b = exponent_b;
+    wire [E:0] stored_a = {{(E+1-EA){1'b0}}, exponent_a};
+    wire [E:0] stored_b = {{(E+1-EB){1'b0}}, exponent_b};
     wire [E:0] less_b;
     wire [E:0] distance;
 
@@ -56,20 +62,26 @@ module minifloat_mac_grouped #(
     assign less_b[0] = stored_b[0] | !normal_b;
     generate
         for (i = 1; i <= E; i = i + 1) begin : decrement
-            if (i == 1) assign less_b[i] = ~stored_b[i];
-            else        assign less_b[i] = stored_b[i] ^ ~|stored_b[i-1:1];
+            if (i == 1) begin : lowest
+                assign less_b[i] = ~stored_b[i];
+            end else begin : higher
+                assign less_b[i] = stored_b[i] ^ ~|stored_b[i-1:1];
+            end
         end
         if (E <= 3) begin : gates
-            wire [E+1:0] carry;
-            assign carry[0] = !normal_a;
             for (i = 0; i <= E; i = i + 1) begin : column
-                assign distance[i] = stored_a[i] ^ less_b[i] ^ carry[i];
-                assign carry[i+1] = (stored_a[i] & less_b[i]) | (carry[i] & (stored_a[i] | less_b[i]));
+                wire carry;             // into this column
+                if (i == 0) begin : lowest
+                    assign carry = !normal_a;
+                end else begin : higher
+                    assign carry = (stored_a[i-1] & less_b[i-1]) | (column[i-1].carry & (stored_a[i-1] | less_b[i-1]));
+                end
+                assign distance[i] = stored_a[i] ^ less_b[i] ^ carry;
             end
         end else begin : chain
             // A sum, written as a difference for the reason given in booth_product.v.
-            wire [E+1:0] sum = {stored_a, !normal_a} - {~less_b, 1'b1};
-            assign distance = sum[E+1:1];
+            wire unused;
+            assign {distance, unused} = {stored_a, !normal_a} - {~less_b, 1'b1};
         end
     endgenerate
 
@@ -123,8 +135,10 @@ module minifloat_mac_grouped #(
     localparam V = M + G - 1;           // bits of the moved product
     localparam PIECES = (V + G - 1) / G;
     wire [V-1:0] moved;
-    wire [PIECES*G-1:0] pieces = moved;
+    wire [PIECES*G-1:0] pieces;
+    wire [V+G-PIECES*G-1:0] unused_pieces;
 
+    assign {unused_pieces, pieces} = {{G{1'b0}}, moved};
     shift_left #(.W(M), .S(F)) mover (.number(number), .distance(places[F-1:0]), .shifted(moved));
 
     // ... and choose the group that it starts in.
@@ -136,30 +150,48 @@ module minifloat_mac_grouped #(
     genvar j;
     generate
         for (i = 0; i < STARTS; i = i + 1) begin : decode
-            if (STARTS > 1) assign starts[i] = places[E:F] == i;
-            else            assign starts[i] = 1'b1;
+            if (STARTS > 1) begin : several
+                assign starts[i] = places[E:F] == i;
+            end else begin : single
+                assign starts[i] = 1'b1;
+            end
+        end
+        if (STARTS == 1 && E >= F) begin : near_only
+            wire [E-F:0] unused = places[E:F];
         end
         for (i = 0; i < GROUPS; i = i + 1) begin : group
-            wire [G*(PIECES+1)-1:0] chosen;     // after piece j, from bit G*(j+1)
-            assign chosen[G-1:0] = 0;
             for (j = 0; j < PIECES; j = j + 1) begin : piece
-                if (i >= j && i - j < STARTS)
-                    assign chosen[G*(j+1) +: G] = chosen[G*j +: G] | (pieces[G*j +: G] & {G{starts[i-j]}});
-                else
-                    assign chosen[G*(j+1) +: G] = chosen[G*j +: G];
+                wire [G-1:0] above;     // what the pieces before have chosen, and what this one leaves
+                wire [G-1:0] chosen;
+                if (j == 0) begin : first
+                    assign above = 0;
+                end else begin : later
+                    assign above = piece[j-1].chosen;
+                end
+                if (i >= j && i - j < STARTS) begin : reached
+                    assign chosen = above | (pieces[G*j +: G] & {G{starts[i-j]}});
+                end else begin : skipped
+                    assign chosen = above;
+                end
             end
-            assign magnitude[G*i +: G] = chosen[G*PIECES +: G];
+            assign magnitude[G*i +: G] = piece[PIECES-1].chosen;
         end
     endgenerate
 
     // 4. Accumulate. Minus x is ~x + 1: ~ joins the LUTs, 1 is the carry into the chain.
-    wire [P-1:0] flipped = {{P{1'b0}}, magnitude} ^ {P{minus}};
-    wire [P:0] sum = {acc, minus} - {~flipped, 1'b1};
+    wire [P-1:0] extended;
+    wire [GROUPS*G-1:0] unused_top;
+    wire [P-1:0] flipped = extended ^ {P{minus}};
+    wire signed [P-1:0] sum;
+    wire unused;
+
+    assign {unused_top, extended} = {{P{1'b0}}, magnitude};
+    assign {sum, unused} = {acc, minus} - {~flipped, 1'b1};
 
     always @(posedge clk)
         if (dropped)
             acc <= 0;
         else
-            acc <= sum[P:1];
+            acc <= sum;
 
 endmodule

@@ -33,15 +33,21 @@ module minifloat_product #(
 
     assign negative = a[EA+MA] ^ b[EB+MB];
     generate
-        if (MA > 0) assign significand_a = {normal_a, a[0 +: MA]};
-        else        assign significand_a = normal_a;
-        if (MB > 0) assign significand_b = {normal_b, b[0 +: MB]};
-        else        assign significand_b = normal_b;
+        if (MA > 0) begin : mantissa_a
+            assign significand_a = {normal_a, a[0 +: MA]};
+        end else begin : no_mantissa_a
+            assign significand_a = normal_a;
+        end
+        if (MB > 0) begin : mantissa_b
+            assign significand_b = {normal_b, b[0 +: MB]};
+        end else begin : no_mantissa_b
+            assign significand_b = normal_b;
+        end
     endgenerate
 
     localparam E = (EA > EB) ? EA : EB;
-    wire [E:0] stored_a = exponent_a;
-    wire [E:0] stored_b = exponent_b;
+    wire [E:0] stored_a = {{(E+1-EA){1'b0}}, exponent_a};
+    wire [E:0] stored_b = {{(E+1-EB){1'b0}}, exponent_b};
     wire [E:0] less_b;
     wire [E:0] distance;
 
@@ -49,20 +55,26 @@ module minifloat_product #(
     assign less_b[0] = stored_b[0] | !normal_b;
     generate
         for (i = 1; i <= E; i = i + 1) begin : decrement
-            if (i == 1) assign less_b[i] = ~stored_b[i];
-            else        assign less_b[i] = stored_b[i] ^ ~|stored_b[i-1:1];
+            if (i == 1) begin : lowest
+                assign less_b[i] = ~stored_b[i];
+            end else begin : higher
+                assign less_b[i] = stored_b[i] ^ ~|stored_b[i-1:1];
+            end
         end
         if (E <= 3) begin : gates
-            wire [E+1:0] carry;
-            assign carry[0] = !normal_a;
             for (i = 0; i <= E; i = i + 1) begin : column
-                assign distance[i] = stored_a[i] ^ less_b[i] ^ carry[i];
-                assign carry[i+1] = (stored_a[i] & less_b[i]) | (carry[i] & (stored_a[i] | less_b[i]));
+                wire carry;             // into this column
+                if (i == 0) begin : lowest
+                    assign carry = !normal_a;
+                end else begin : higher
+                    assign carry = (stored_a[i-1] & less_b[i-1]) | (column[i-1].carry & (stored_a[i-1] | less_b[i-1]));
+                end
+                assign distance[i] = stored_a[i] ^ less_b[i] ^ carry;
             end
         end else begin : chain
             // A sum, written as a difference for the reason given in booth_product.v.
-            wire [E+1:0] sum = {stored_a, !normal_a} - {~less_b, 1'b1};
-            assign distance = sum[E+1:1];
+            wire unused;
+            assign {distance, unused} = {stored_a, !normal_a} - {~less_b, 1'b1};
         end
     endgenerate
 
@@ -90,34 +102,51 @@ module minifloat_product #(
     localparam STARTS = FARTHEST / G + 1;
     localparam GROUPS = STARTS + PIECES - 1;
     wire [V-1:0] moved;
-    wire [PIECES*G-1:0] pieces = moved;
+    wire [PIECES*G-1:0] pieces;
+    wire [V+G-PIECES*G-1:0] unused_pieces;
     wire [STARTS-1:0] starts;           // one wire a group
     wire [GROUPS*G-1:0] chosen;
 
+    assign {unused_pieces, pieces} = {{G{1'b0}}, moved};
     shift_left #(.W(M), .S(F)) near (.number(number), .distance(distance[F-1:0]), .shifted(moved));
 
     genvar j;
     generate
         for (i = 0; i < STARTS; i = i + 1) begin : decode
-            if (STARTS > 1) assign starts[i] = distance[E:F] == i;
-            else            assign starts[i] = 1'b1;
+            if (STARTS > 1) begin : several
+                assign starts[i] = distance[E:F] == i;
+            end else begin : single
+                assign starts[i] = 1'b1;
+            end
+        end
+        if (STARTS == 1 && E >= F) begin : near_only
+            wire [E-F:0] unused = distance[E:F];
         end
         for (i = 0; i < GROUPS; i = i + 1) begin : group
-            wire [G*(PIECES+1)-1:0] some;       // after piece j, from bit G*(j+1)
-            assign some[G-1:0] = 0;
             for (j = 0; j < PIECES; j = j + 1) begin : piece
-                if (i >= j && i - j < STARTS)
-                    assign some[G*(j+1) +: G] = some[G*j +: G] | (pieces[G*j +: G] & {G{starts[i-j]}});
-                else
-                    assign some[G*(j+1) +: G] = some[G*j +: G];
+                wire [G-1:0] above;     // what the pieces before have chosen, and what this one leaves
+                wire [G-1:0] some;
+                if (j == 0) begin : first
+                    assign above = 0;
+                end else begin : later
+                    assign above = piece[j-1].some;
+                end
+                if (i >= j && i - j < STARTS) begin : reached
+                    assign some = above | (pieces[G*j +: G] & {G{starts[i-j]}});
+                end else begin : skipped
+                    assign some = above;
+                end
             end
-            assign chosen[G*i +: G] = some[G*PIECES +: G];
+            assign chosen[G*i +: G] = piece[PIECES-1].some;
         end
     endgenerate
 
     // 4. Give it its sign. The bits above the largest product are zero and drop out.
     localparam N = M + FARTHEST;
-    wire [N:0] magnitude = chosen;
-    assign product = magnitude ^ {(N+1){negative}};
+    wire [N:0] magnitude;
+    wire [GROUPS*G-1:0] unused_top;
+
+    assign {unused_top, magnitude} = {{(N+1){1'b0}}, chosen};
+    assign product = $signed(magnitude ^ {(N+1){negative}});
 
 endmodule

@@ -29,8 +29,11 @@ module mixed_mac #(
 
     genvar i;
     generate
-        if (MA > 0) assign significand = {normal, a[0 +: MA]};
-        else        assign significand = normal;
+        if (MA > 0) begin : mantissa
+            assign significand = {normal, a[0 +: MA]};
+        end else begin : no_mantissa
+            assign significand = normal;
+        end
         assign distance[0] = exponent[0] ^ normal;
         for (i = 1; i < EA; i = i + 1) begin : decrement
             assign distance[i] = exponent[i] ^ (normal & ~|exponent[i-1:0]);
@@ -39,27 +42,29 @@ module mixed_mac #(
 
     // 2. Multiply.
     localparam M = MA + 1 + WB;
-    wire signed [M:0] product;
+    wire [M:0] product;
 
     generate
         if (BOOTH) begin : ours
+            wire [M-1:0] exact;
             booth_product #(.WA(MA+1), .WB(WB), .A_SIGNED(0), .B_SIGNED(B_SIGNED)) multiplier (
-                .a(significand), .b(b), .product(product[M-1:0])
+                .a(significand), .b(b), .product(exact)
             );
-            assign product[M] = B_SIGNED ? product[M-1] : 1'b0;
+            assign product = {B_SIGNED ? exact[M-1] : 1'b0, exact};
         end else begin : theirs
-            assign product = $signed({1'b0, significand}) * $signed({B_SIGNED ? b[WB-1] : 1'b0, b});
+            assign product = $unsigned($signed({{(M-MA){1'b0}}, significand})
+                                       * $signed({{(M+1-WB){B_SIGNED ? b[WB-1] : 1'b0}}, b}));
         end
     endgenerate
 
-    wire signed [M:0] number;
+    wire [M:0] number;
     wire [EA-1:0] places;
     wire minus;
     wire dropped;
 
     generate
         if (PIPELINE) begin : registered
-            reg signed [M:0] product_before;
+            reg [M:0] product_before;
             reg [EA-1:0] distance_before;
             reg negative_before;
             reg clear_before;
@@ -87,13 +92,19 @@ module mixed_mac #(
     shift_left #(.W(M+1), .S(EA), .SIGNED(1)) shifter (.number(number), .distance(places), .shifted(moved));
 
     // 4. Accumulate. Minus x is ~x + 1: ~ joins the LUTs, 1 is the carry into the chain.
-    wire [P-1:0] flipped = {{P{moved[V-1]}}, moved} ^ {P{minus}};
-    wire [P:0] sum = {acc, minus} - {~flipped, 1'b1};
+    wire [P-1:0] extended;
+    wire [V-1:0] unused_top;
+    wire [P-1:0] flipped = extended ^ {P{minus}};
+    wire signed [P-1:0] sum;
+    wire unused;
+
+    assign {unused_top, extended} = {{P{moved[V-1]}}, moved};
+    assign {sum, unused} = {acc, minus} - {~flipped, 1'b1};
 
     always @(posedge clk)
         if (dropped)
             acc <= 0;
         else
-            acc <= sum[P:1];
+            acc <= sum;
 
 endmodule

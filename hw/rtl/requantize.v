@@ -21,14 +21,16 @@ module requantize #(
     output wire        [WO-1:0] code
 );
 
-    wire signed [P+WM-1:0] product;
+    wire [P-1:0] sum = $unsigned(acc);
+    wire [P+WM-1:0] product;
+    wire signed [P+WM-1:0] scaled = $signed(product);
 
     booth_product #(.WA(WM), .WB(P), .A_SIGNED(0), .B_SIGNED(1)) scale (
-        .a(multiplier), .b(acc), .product(product)
+        .a(multiplier), .b(sum), .product(product)
     );
 
     to_integer #(.P(P+WM), .S(S), .WO(WO), .SIGNED(SIGNED)) round (
-        .acc(product), .code(code)
+        .acc(scaled), .code(code)
     );
 
 endmodule

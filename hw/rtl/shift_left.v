@@ -18,25 +18,26 @@ module shift_left #(
     localparam ODD = S % 2;
     localparam LEVELS = S / 2;
 
-    wire [N-1:0] whole = {{N{SIGNED ? number[W-1] : 1'b0}}, number};
-    wire [N*(LEVELS+1)-1:0] steps;
+    wire [N-1:0] whole = {{(N-W){SIGNED ? number[W-1] : 1'b0}}, number};
 
     genvar i;
     generate
-        if (ODD) begin : first
-            assign steps[N-1:0] = distance[0] ? whole << 1 : whole;
-        end else begin : first
-            assign steps[N-1:0] = whole;
-        end
-        for (i = 0; i < LEVELS; i = i + 1) begin : level
-            localparam PLACES = 2**(2*i+ODD);
-            wire [N-1:0] from = steps[N*i +: N];
-            wire [1:0] choice = distance[2*i+ODD +: 2];
-            assign steps[N*(i+1) +: N] = choice[1] ? (choice[0] ? from << 3*PLACES : from << 2*PLACES)
-                                                   : (choice[0] ? from << PLACES : from);
+        for (i = 0; i <= LEVELS; i = i + 1) begin : level
+            wire [N-1:0] moved;
+            if (i > 0) begin : four
+                localparam PLACES = 2**(2*i-2+ODD);
+                wire [N-1:0] from = level[i-1].moved;
+                wire [1:0] choice = distance[2*i-2+ODD +: 2];
+                assign moved = choice[1] ? (choice[0] ? from << 3*PLACES : from << 2*PLACES)
+                                         : (choice[0] ? from << PLACES : from);
+            end else if (ODD == 1) begin : two
+                assign moved = distance[0] ? whole << 1 : whole;
+            end else begin : one
+                assign moved = whole;
+            end
         end
     endgenerate
 
-    assign shifted = steps[N*LEVELS +: N];
+    assign shifted = level[LEVELS].moved;
 
 endmodule

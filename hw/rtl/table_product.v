@@ -16,39 +16,43 @@ module table_product #(
     localparam ROWS = (WB + 1) / 2;
     localparam N = WA + 2;              // bits of a times three
 
-    wire [2*ROWS-1:0] y = b;
-    wire [N*(ROWS+1)-1:0] sums;         // row i's sum from bit N*(i+1)
-    wire [2*ROWS+N-3:0] all;
+    wire [2*ROWS-1:0] y;
+    wire [WB-2*ROWS+1:0] unused_y;
+    wire [2*ROWS-1:0] finished;
+    wire [N+2*ROWS-WA-WB-2:0] unused_top;
 
-    assign sums[N-1:0] = 0;
+    assign {unused_y, y} = {2'b00, b};
 
     genvar i;
     genvar j;
     generate
         for (i = 0; i < ROWS; i = i + 1) begin : row
-            wire [N-1:0] once = a & {WA{y[2*i]}};
-            wire [N-1:0] twice = {a & {WA{y[2*i+1]}}, 1'b0};
-            wire [N:0] carry;
+            wire [N-1:0] once = {2'b00, a & {WA{y[2*i]}}};
+            wire [N-1:0] twice = {1'b0, a & {WA{y[2*i+1]}}, 1'b0};
             wire [N-1:0] term;
+            wire [N-1:0] sum;
 
-            assign carry[0] = 1'b0;
             for (j = 0; j < N; j = j + 1) begin : column
-                assign term[j] = once[j] ^ twice[j] ^ carry[j];
-                assign carry[j+1] = (once[j] & twice[j]) | (carry[j] & (once[j] | twice[j]));
+                wire carry;             // into this column
+                if (j == 0) begin : lowest
+                    assign carry = 1'b0;
+                end else begin : higher
+                    assign carry = (once[j-1] & twice[j-1]) | (column[j-1].carry & (once[j-1] | twice[j-1]));
+                end
+                assign term[j] = once[j] ^ twice[j] ^ carry;
             end
 
             if (i == 0) begin : first
-                assign sums[N +: N] = term;
+                assign sum = term;
             end else begin : later
                 // A sum, written as a difference for the reason given in booth_product.v.
-                wire [N:0] sum = {2'b00, sums[N*i+2 +: N-2], 1'b0} - {~term, 1'b1};
-                assign sums[N*(i+1) +: N] = sum[N:1];
+                wire unused;
+                assign {sum, unused} = {2'b00, row[i-1].sum[N-1:2], 1'b0} - {~term, 1'b1};
             end
-            assign all[2*i +: 2] = sums[N*(i+1) +: 2];
+            assign finished[2*i +: 2] = sum[1:0];
         end
     endgenerate
 
-    assign all[2*ROWS +: N-2] = sums[N*ROWS+2 +: N-2];
-    assign product = all;
+    assign {unused_top, product} = {1'b0, row[ROWS-1].sum[N-1:2], finished};
 
 endmodule

@@ -25,33 +25,48 @@ module to_integer #(
 
     wire negative = acc[P-1];
     wire [ABOVE+D+BELOW-1:0] aligned;
+    wire [P+BELOW-S-1:0] unused_sign;
+    wire unused_zero;
 
-    generate
-        if (BELOW > S) assign aligned = {{(ABOVE+D+BELOW){negative}}, acc, {(BELOW-S){1'b0}}};
-        else           assign aligned = {{(ABOVE+D+BELOW){negative}}, acc};
-    endgenerate
+    assign {unused_sign, aligned, unused_zero} = {{(ABOVE+D+BELOW){negative}}, acc, {(BELOW-S+1){1'b0}}};
 
     wire [D-1:0] digits = aligned[BELOW +: D];
     wire outside = |(aligned[BELOW+D +: ABOVE] ^ {ABOVE{negative}});
 
     // 2. Round: up when more than half is cut off, or just half of an odd number.
     wire up = aligned[BELOW-1] && (|aligned[BELOW-2:0] || digits[0]);
-    wire [D:0] carry;
-    assign carry[0] = up;
-
-    // 3. Saturate. A carry out of a positive number does not fit either; out of a negative
-    //    one it makes -1 into 0.
-    wire saturate = outside || (carry[D] && !negative);
+    wire [D-1:0] rounded;
 
     genvar i;
     generate
-        for (i = 0; i < D; i = i + 1) begin : digit
-            wire rounded = digits[i] ^ carry[i];
-            assign carry[i+1] = carry[i] && digits[i];
-            if (SIGNED) assign code[i] = saturate ? !negative : rounded;
-            else        assign code[i] = !negative && (saturate || rounded);
+        for (i = 0; i <= D; i = i + 1) begin : digit
+            wire carry;             // into this digit
+            if (i == 0) begin : lowest
+                assign carry = up;
+            end else begin : higher
+                assign carry = digit[i-1].carry && digits[i-1];
+            end
+            if (i < D) begin : bit_of_code
+                assign rounded[i] = digits[i] ^ carry;
+            end
         end
-        if (SIGNED) assign code[WO-1] = negative && (outside || !carry[D]);
+    endgenerate
+
+    // 3. Saturate. A carry out of a positive number does not fit either; out of a negative
+    //    one it makes -1 into 0.
+    wire saturate = outside || (digit[D].carry && !negative);
+
+    generate
+        for (i = 0; i < D; i = i + 1) begin : choice
+            if (SIGNED) begin : with_sign
+                assign code[i] = saturate ? !negative : rounded[i];
+            end else begin : without_sign
+                assign code[i] = !negative && (saturate || rounded[i]);
+            end
+        end
+        if (SIGNED) begin : sign
+            assign code[WO-1] = negative && (outside || !digit[D].carry);
+        end
     endgenerate
 
 endmodule

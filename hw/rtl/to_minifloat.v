@@ -36,11 +36,10 @@ module to_minifloat #(
 
     wire negative = acc[P-1];
     wire [ABOVE+W-1:0] aligned;
+    wire [P+F-OFFSET-1:0] unused_sign;
+    wire unused_zero;
 
-    generate
-        if (F > OFFSET) assign aligned = {{(ABOVE+W){negative}}, acc, {(F-OFFSET){1'b0}}};
-        else            assign aligned = {{(ABOVE+W){negative}}, acc};
-    endgenerate
+    assign {unused_sign, aligned, unused_zero} = {{(ABOVE+W){negative}}, acc, {(F-OFFSET+1){1'b0}}};
 
     // 2. Normalise: shift left until the leading one is on top. A step looks at the
     //    three upper groups of UNIT bits and shifts by 0 to 3 of them: one 6-input LUT
@@ -49,59 +48,64 @@ module to_minifloat #(
     //    the number of places shifted, inverted. A number without a leading one is
     //    subnormal: exponent 0, yet placed as for exponent 1, one place less.
     localparam STEPS = E / 2;
-    wire [W*(STEPS+1)-1:0] value;
-    wire [STEPS:0] sticky;
-    wire [STEPS:0] nothing;         // no one on top so far
     wire [E-1:0] exponent;
-
-    assign value[0 +: W] = aligned[W-1:0];
-    assign sticky[0] = 1'b0;
-    assign nothing[0] = 1'b1;
 
     genvar i;
     generate
-        for (i = 0; i < STEPS; i = i + 1) begin : step
-            localparam UNIT = 2**(E - 2 - 2*i);
-            localparam KEEP = M + 1 + UNIT;
-            localparam LOW = W - KEEP - 3 * UNIT;       // lowest bit kept by the longest shift
-            wire [W-1:0] from = value[W*i +: W];
-            wire first = |(from[W-1 -: UNIT] ^ {UNIT{negative}});
-            wire second = |(from[W-1-UNIT -: UNIT] ^ {UNIT{negative}});
-            wire third = |(from[W-1-2*UNIT -: UNIT] ^ {UNIT{negative}});
-            wire subnormal = nothing[i] && !third && UNIT == 1;
-            wire by_two = !first && !second;
-            wire by_one = !first && (second || !third) && !(by_two && subnormal);
-            wire beyond_three = |from[LOW-1:0];
-            wire beyond_two = beyond_three || |from[LOW +: UNIT];
-            wire beyond_one = beyond_two || |from[LOW+UNIT +: UNIT];
-            wire beyond = beyond_one || |from[LOW+2*UNIT +: UNIT];
+        for (i = 0; i <= STEPS; i = i + 1) begin : step
+            wire [W-1:0] value;
+            wire sticky;
+            wire nothing;           // no one on top so far
 
-            assign value[W*i+2*W-1 -: KEEP] =
-                by_two ? (by_one ? from[LOW +: KEEP] : from[LOW+UNIT +: KEEP])
-                       : (by_one ? from[LOW+2*UNIT +: KEEP] : from[LOW+3*UNIT +: KEEP]);
-            assign value[W*i+W +: W-KEEP] = 0;
-            assign sticky[i+1] = sticky[i] || (by_two ? (by_one ? beyond_three : beyond_two)
-                                                      : (by_one ? beyond_one : beyond));
-            assign nothing[i+1] = nothing[i] && by_two && !third;
-            assign exponent[E-1-2*i] = !by_two;
-            assign exponent[E-2-2*i] = first || (!second && third);
+            if (i == 0) begin : start
+                assign value = aligned[W-1:0];
+                assign sticky = 1'b0;
+                assign nothing = 1'b1;
+            end else begin : shift
+                localparam UNIT = 2**(E - 2*i);
+                localparam KEEP = M + 1 + UNIT;
+                localparam LOW = W - KEEP - 3 * UNIT;   // lowest bit kept by the longest shift
+                wire [W-1:0] from = step[i-1].value;
+                wire first = |(from[W-1 -: UNIT] ^ {UNIT{negative}});
+                wire second = |(from[W-1-UNIT -: UNIT] ^ {UNIT{negative}});
+                wire third = |(from[W-1-2*UNIT -: UNIT] ^ {UNIT{negative}});
+                wire subnormal = step[i-1].nothing && !third && UNIT == 1;
+                wire by_two = !first && !second;
+                wire by_one = !first && (second || !third) && !(by_two && subnormal);
+                wire beyond_three = |from[LOW-1:0];
+                wire beyond_two = beyond_three || |from[LOW +: UNIT];
+                wire beyond_one = beyond_two || |from[LOW+UNIT +: UNIT];
+                wire beyond = beyond_one || |from[LOW+2*UNIT +: UNIT];
+
+                assign value[W-1 -: KEEP] =
+                    by_two ? (by_one ? from[LOW +: KEEP] : from[LOW+UNIT +: KEEP])
+                           : (by_one ? from[LOW+2*UNIT +: KEEP] : from[LOW+3*UNIT +: KEEP]);
+                assign value[W-KEEP-1:0] = 0;
+                assign sticky = step[i-1].sticky || (by_two ? (by_one ? beyond_three : beyond_two)
+                                                            : (by_one ? beyond_one : beyond));
+                assign nothing = step[i-1].nothing && by_two && !third;
+                assign exponent[E+1-2*i] = !by_two;
+                assign exponent[E-2*i] = first || (!second && third);
+            end
         end
     endgenerate
 
-    wire [W-1:0] last = value[W*STEPS +: W];
-    wire [M+1:0] normal;            // leading one, mantissa, the bit to round by
+    wire [W-1:0] last = step[STEPS].value;
+    wire [M:0] normal;              // mantissa, the bit to round by
+    wire unused_one;                // and the leading one above them
     wire rest;
 
     generate
-        if (E % 2) begin : odd      // one place is left to shift
+        if (E % 2 == 1) begin : odd // one place is left to shift
             wire found = last[W-1] ^ negative;
-            wire shift = !found && !nothing[STEPS];
+            wire shift = !found && !step[STEPS].nothing;
             assign exponent[0] = found;
-            assign normal = shift ? last[W-2 -: M+2] : last[W-1 -: M+2];
-            assign rest = sticky[STEPS] || |last[W-M-4:0] || (last[W-M-3] && !shift);
+            assign {unused_one, normal} = shift ? last[W-2 -: M+2] : last[W-1 -: M+2];
+            assign rest = step[STEPS].sticky || |last[W-M-4:0] || (last[W-M-3] && !shift);
         end else begin : even
-            assign normal = last[W-1 -: M+2];
-            assign rest = sticky[STEPS];
+            wire unused = step[STEPS].nothing;
+            assign {unused_one, normal} = last[W-1 -: M+2];
+            assign rest = step[STEPS].sticky || |last[W-M-3:0];
         end
     endgenerate
 
@@ -111,24 +115,34 @@ module to_minifloat #(
     wire [E+M-1:0] truncated;
 
     generate
-        if (M > 0) assign truncated = {exponent, normal[1 +: M] ^ {M{negative}}};
-        else       assign truncated = exponent;
+        if (M > 0) begin : mantissa
+            assign truncated = {exponent, normal[1 +: M] ^ {M{negative}}};
+        end else begin : no_mantissa
+            assign truncated = exponent;
+        end
     endgenerate
 
     wire up = (normal[0] && (rest || (truncated[0] ^ negative))) ^ negative;
-    wire [E+M:0] carry;
+    wire [E+M-1:0] rounded;
+
+    generate
+        for (i = 0; i <= E + M; i = i + 1) begin : increment
+            wire carry;             // into this bit
+            if (i == 0) begin : lowest
+                assign carry = up;
+            end else begin : higher
+                assign carry = increment[i-1].carry && truncated[i-1];
+            end
+            if (i < E + M) begin : bit_of_code
+                assign rounded[i] = truncated[i] ^ carry;
+            end
+        end
+    endgenerate
 
     // Saturate when the last carry says so, or when a bit above the format's range is
     // not the sign's.
-    wire saturate = carry[E+M] || |(aligned[W +: ABOVE] ^ {ABOVE{negative}});
+    wire saturate = increment[E+M].carry || |(aligned[W +: ABOVE] ^ {ABOVE{negative}});
 
-    assign carry[0] = up;
-    generate
-        for (i = 0; i < E + M; i = i + 1) begin : increment
-            assign carry[i+1] = carry[i] && truncated[i];
-            assign code[i] = (truncated[i] ^ carry[i]) || saturate;
-        end
-    endgenerate
-    assign code[E+M] = negative;
+    assign code = {negative, rounded | {(E+M){saturate}}};
 
 endmodule

@@ -52,6 +52,8 @@ BAD = {
                ("    parameter W = 4", "    parameter W = 4,\n    parameter V = 4"),
                ("y <= 0;\n        else y <= next", "next <= 0")],
     "undriven": [("    reg [W-1:0] next;", "    wire u;\n    wire v = u;\n    reg [W-1:0] next;")],
+    "loop": [("    reg [W-1:0] next;", "    wire [1:0] u;\n    assign u[0] = a[0];\n    assign u[1] = u[0];\n    reg [W-1:0] next;"),
+             ("    reg [W-1:0] next;", "    wire [1:0] u;\n    wire v = u[0];\n    assign u = {v, a[0]};\n    reg [W-1:0] next;")],
 }
 """Rule -> replacements in GOOD that break it."""
 def test_the_snippet_that_the_others_break_is_clean():
@@ -108,6 +110,33 @@ module m #(
     endgenerate
 
     leaf #(.N(N)) one (.a(a), .z(z));
+endmodule
+"""
+    assert lint(text, "m.v") == []
+
+
+def test_stages_with_wires_of_their_own_and_bits_that_no_one_wants_are_clean():
+    text = """\
+// Counts.
+module m #(
+    parameter N = 4
+) (
+    input  wire [N-1:0] a,
+    output wire [N-1:0] y
+);
+    genvar i;
+    generate
+        for (i = 0; i < N; i = i + 1) begin : row
+            wire [N-1:0] sum;
+            wire unused;
+            if (i == 0) begin : first
+                assign {unused, sum} = {1'b0, a};
+            end else begin : later
+                assign {unused, sum} = row[i-1].sum + {1'b0, a};
+            end
+        end
+    endgenerate
+    assign y = row[N-1].sum;
 endmodule
 """
     assert lint(text, "m.v") == []
