@@ -12,6 +12,13 @@
 // holds the sum after the last (with PIPELINE one cycle later). It never wraps when
 // P is repro.accumulators.exact_width(a, b, k). P may even be narrower than the
 // product: the sum is then right modulo 2**P, which is all that A2Q asks for.
+//
+// And how every file in this folder is written, so that no tool reads it in two ways:
+//   - an expression is exactly as wide as what it is assigned to, and as signed;
+//   - bits that no one wants go to a wire whose name begins with `unused`;
+//   - each stage of a loop has wires of its own (row[i-1].sum). In one vector that holds
+//     all stages a simulator sees a loop, for it takes a vector as a whole: it is slow,
+//     and Verilator 5.006 even computed wrong sums.
 
 module int_mac #(
     parameter WA = 8,           // bits of a
@@ -81,7 +88,7 @@ module int_mac #(
                 if (dropped)
                     acc <= 0;
                 else
-                    acc <= $signed(fits ? total[P-1:0] : {total[T-1], {(P-1){~total[T-1]}}});
+                    acc <= fits ? $signed(total[P-1:0]) : $signed({total[T-1], {(P-1){~total[T-1]}}});
         end else if (P > W) begin : wrapping
             always @(posedge clk)
                 if (dropped)

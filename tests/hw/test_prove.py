@@ -54,7 +54,7 @@ def test_a_wrong_multiplier_is_refuted(right, wrong):
 def test_the_counterexample_is_one():
     """A multiplier that is wrong for one pair only: the solver names that pair."""
     goal = prove.product("table_product", 4, 4)
-    wrong = goal.verilog.replace("assign product = all;", "assign product = (a == 11 && b == 6) ? 65 : all;")
+    wrong = goal.verilog.replace("{unused_top, product} = ", "{unused_top, product} = (a == 11 && b == 6) ? 65 : ")
     assert wrong != goal.verilog
     proof, = prove.prove([replace(goal, verilog=wrong)])
     assert proof.counterexample == {"a": 11, "b": 6}

@@ -35,7 +35,7 @@ OPTIONS = {
 
 def macs():
     for number, pair in enumerate(MACS.values()):
-        for options in list(OPTIONS)[:None if number % 2 == 0 else 2]:
+        for options in list(OPTIONS)[:None if number % 4 == 0 else 2]:
             yield Mac(*map(parse, pair.split()), 4608, **OPTIONS[options])
     for pair in ("INT4 INT4", "UINT4 UINT3", "INT8 UINT4"):
         for bits in (4, 20):
