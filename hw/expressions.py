@@ -101,10 +101,12 @@ class Scope:
         self.names[node.name] = meaning
 
     def find(self, identifier):
-        """What an identifier means. Raises BadInput for an unknown name.
+        """What an identifier means. Raises BadInput for an unknown name, and for what is no name.
 
         A hierarchical name, such as row[i-1].sum, is looked for in this block of a generate and then in those around it.
         """
+        if kind_of(identifier) != "Identifier":
+            refuse(identifier, f"a {kind_of(identifier)} stands where a name is needed")
         if identifier.scope is None and identifier.name in self.names:
             return self.names[identifier.name]
         blocks = identifier.scope.labellist if identifier.scope is not None else ()
@@ -239,42 +241,6 @@ class Scope:
         if kind in _VALUES or kind == "Xnor":
             return max(self.bits(child) for child in node.children())
         refuse(node, f"{kind} is not known to the dataflow walk")
-
-    def significant(self, node, signed: bool = False) -> int:
-        """The width of an operand without the zeros or the copies of its sign that extend it: synthesis keeps no others."""
-        if kind_of(node) == "SystemCall" and node.syscall in CASTS:
-            return self.significant(node.args[0], signed=node.syscall == "signed")
-        if kind_of(node) != "Concat" or len(node.list) != 2:
-            return self.bits(node)
-        above, number = node.list
-        filled = above.value if kind_of(above) == "Repeat" else above
-        if kind_of(filled) == "Concat" and len(filled.list) == 1:
-            filled = filled.list[0]
-        if kind_of(filled) == "Cond" and (condition := self.constant(filled.cond)) is not None:
-            filled = filled.true_value if condition else filled.false_value
-        if self.constant(filled) == 0:
-            return self.bits(number) + signed
-        top = kind_of(filled) == "Pointer" and filled.var == number and self.constant(filled.ptr) == self.bits(number) - 1
-        return self.bits(number) if signed and top else self.bits(node)
-
-
-    def significant(self, node, signed: bool = False) -> int:
-        """The width of an operand without the zeros or the copies of its sign that extend it: synthesis keeps no others."""
-        if kind_of(node) == "SystemCall" and node.syscall in CASTS:
-            return self.significant(node.args[0], signed=node.syscall == "signed")
-        if kind_of(node) != "Concat" or len(node.list) != 2:
-            return self.bits(node)
-        above, number = node.list
-        filled = above.value if kind_of(above) == "Repeat" else above
-        if kind_of(filled) == "Concat" and len(filled.list) == 1:
-            filled = filled.list[0]
-        if kind_of(filled) == "Cond" and (condition := self.constant(filled.cond)) is not None:
-            filled = filled.true_value if condition else filled.false_value
-        if self.constant(filled) == 0:
-            return self.bits(number) + signed
-        top = kind_of(filled) == "Pointer" and filled.var == number and self.constant(filled.ptr) == self.bits(number) - 1
-        return self.bits(number) if signed and top else self.bits(node)
-
 
     def significant(self, node, signed: bool = False) -> int:
         """The width of an operand without the zeros or the copies of its sign that extend it: synthesis keeps no others."""

@@ -116,6 +116,13 @@ endmodule
     assert lint(text, "m.v") == []
 
 
+def test_a_comment_in_another_encoding_is_no_finding(tmp_path):
+    (tmp_path / "m.v").write_bytes(GOOD.replace("Adds.", "Adds bits (Jürgen).").encode("latin-1"))
+    assert lint_folder(tmp_path) == []
+    (tmp_path / "m.v").write_bytes(GOOD.replace("clear", "clé").encode("latin-1"))
+    assert {finding.rule for finding in lint_folder(tmp_path)} == {"syntax"}
+
+
 def test_stages_with_wires_of_their_own_and_bits_that_no_one_wants_are_clean():
     text = """\
 // Counts.
