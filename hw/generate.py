@@ -3,7 +3,9 @@
 Here is decided which variant of a MAC is built. The measurements behind the choices are the rows of `mac_variants`.
 """
 
+import math
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
@@ -107,14 +109,26 @@ class Mac:
                       "BOOTH": int(tuned)}
         return "mixed_mac", parameters | options, a is not self.a
 
+    @property
+    def says(self) -> str:
+        """What the MAC computes, in one line."""
+        exact = accumulators.exact_width(self.a, self.b, self.k)
+        unit = power_of_two(self.a.min_subnormal, self.b.min_subnormal)
+        return (f"{self.a.name} times {self.b.name}, sums of up to {self.k} products "
+                f"{register(self.acc_bits, exact, self.saturate)}; one unit of acc is worth {unit}.")
+
+    @property
+    def usage(self) -> tuple[str, ...]:
+        """How the top module is used, line by line."""
+        return clocked(f"operands: codes of {self.a.name} and {self.b.name}", self.latency)
+
     def top(self, name: str | None = None) -> str:
         """Verilog text of the top module (called ``self.name`` unless told otherwise): the contract's ports around one
         instance of the parametric module."""
         parameters = ", ".join(f".{key}({value})" for key, value in self.parameters.items())
-        unit = self.a.min_subnormal * self.b.min_subnormal
         a, b = ("b", "a") if self.swapped else ("a", "b")
         return f"""\
-// {self.a.name} times {self.b.name}, sums of up to {self.k} products in {self.acc_bits} bits; one unit of acc is worth {unit!r}.
+// {self.says}
 module {name or self.name} (
     input  wire clk,
     input  wire clear,
@@ -172,6 +186,32 @@ def _group(a: Format, b: Format) -> int:
     return 2 if places <= 16 else 3
 
 
+def power_of_two(*factors: float) -> str:
+    """The product of powers of two, such as "2**-18". It is written as a power because a float need not hold it."""
+    return f"2**{sum(math.frexp(factor)[1] - 1 for factor in factors)}"
+
+
+def register(acc_bits: int, exact: int, saturate: bool = False) -> str:
+    """Which sums a register of ``acc_bits`` bits gets right when every sum fits in ``exact`` bits."""
+    if acc_bits >= exact:
+        return f"in {acc_bits} bits, which hold them all"
+    if saturate:
+        return f"that stop at the limits of {acc_bits} bits ({exact} hold them all)"
+    return f"modulo 2**{acc_bits} ({exact} bits hold them all)"
+
+
+def clocked(operands: str, latency: int) -> tuple[str, ...]:
+    """How a design with the contract of hw/rtl/int_mac.v is used, line by line."""
+    takes = ("One clock cycle: the edge that takes operands adds their product." if latency == 1 else
+             "Two clock cycles: one edge takes operands, the next adds their product; clear passes the same way.")
+    return ("clk    everything happens on its rising edge",
+            "clear  high: acc becomes zero, and the product of this edge's operands is dropped",
+            f"a, b   {operands}",
+            "acc    the sum so far, two's complement; unknown until a first clear has made it zero",
+            "",
+            f"Latency: {takes}")
+
+
 def with_dependencies(*modules: str) -> tuple[str, ...]:
     """These modules of hw/rtl and all that they instantiate, each after those that it instantiates, none twice."""
     known = tuple(sorted(path.stem for path in paths.RTL.glob("*.v")))
@@ -194,10 +234,26 @@ def rtl(module: str) -> str:
     return (paths.RTL / f"{module}.v").read_text(encoding="utf-8")
 
 
+def verilog(design, checked: str = "") -> str:
+    """Self-contained Verilog for a design (a :class:`Mac`, or a lane or read-out: hw.lane, hw.readout) to take away.
+
+    A header says what it does and how it is used, and ends with ``checked``, a sentence on what was checked. The design's
+    name stands before that of every inner module, so that any number of designs can live in one project.
+    """
+    _, _, top = design.top().partition("module ")
+    text = "\n".join([*map(rtl, design.modules), f"module {top}"])
+    inner = "|".join(design.modules)
+    text = re.sub(rf"^(\s*(?:module\s+)?)({inner})(?=\s*#?\()", rf"\1{design.name}_\2", text, flags=re.MULTILINE)
+    needs = "Verilog-2001" + " with $clog2 of Verilog-2005" * ("$clog2" in text)
+    notes = [*design.says.splitlines(), "", *design.usage, f"Needs: {needs}, and no other file."] + [f"Checked: {checked}"] * bool(checked)
+    notes += ["Comments below name files of the folder hw/rtl that this text was made from.", "SPDX-License-Identifier: Apache-2.0"]
+    lines = [line for note in notes for line in textwrap.wrap(note, 117, subsequent_indent="    ") or [""]]
+    return "".join(f"// {line}".rstrip() + "\n" for line in lines) + f"\n{text}"
+
+
 def mac_verilog(a: Format, b: Format, k: int, acc_bits: int | None = None, **options) -> str:
-    """Self-contained Verilog-2001 for the MAC of k products of formats a and b: the modules, then their frozen top.
+    """Self-contained Verilog for the MAC of k products of formats a and b: :func:`verilog` of a :class:`Mac`.
 
     Arguments and errors as for :class:`Mac`.
     """
-    mac = Mac(a, b, k, acc_bits, **options)
-    return "\n".join([*map(rtl, mac.modules), mac.top()])
+    return verilog(Mac(a, b, k, acc_bits, **options))

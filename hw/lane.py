@@ -10,9 +10,10 @@ from operator import index
 
 import numpy as np
 
-from hw.check import MAX_EDGES, to_planes
-from hw.generate import Mac, with_dependencies
+from hw.check import MAX_EDGES, operand_pairs, overflows, steps, to_planes, units
+from hw.generate import Mac, clocked, power_of_two, register, with_dependencies
 from hw.netlist import Netlist
+from repro import accumulators
 from repro.errors import BadInput
 from repro.formats import Format
 
@@ -75,14 +76,27 @@ class Lane:
         chosen = {"F": mac.parameters.get("F", 2), "BOOTH": mac.parameters.get("BOOTH", 1)}
         return fields | chosen | size
 
+    @property
+    def says(self) -> str:
+        """What the lane computes, in two lines."""
+        exact = accumulators.exact_width(self.a, self.b, self.k * self.simd)
+        unit = power_of_two(self.a.min_subnormal, self.b.min_subnormal)
+        return (f"{self.simd} products of {self.a.name} and {self.b.name} a cycle, sums of up to {self.k} cycles "
+                f"{register(self.acc_bits, exact)};\none unit of acc is worth {unit}.")
+
+    @property
+    def usage(self) -> tuple[str, ...]:
+        """How the top module is used, line by line."""
+        return clocked(f"{self.simd} operands each: codes of {self.a.name}, operand i from bit {self.a.bits}*i, "
+                       f"and of {self.b.name}, from bit {self.b.bits}*i", latency=1)
+
     def top(self, name: str | None = None) -> str:
         """Verilog text of the top module (called ``self.name`` unless told otherwise)."""
         parameters = ", ".join(f".{key}({value})" for key, value in self.parameters.items())
-        unit = self.a.min_subnormal * self.b.min_subnormal
         a, b = ("b", "a") if self._mac.swapped else ("a", "b")
+        says = self.says.replace("\n", "\n// ")
         return f"""\
-// {self.simd} products of {self.a.name} and {self.b.name} a cycle, sums of up to {self.k} cycles in {self.acc_bits} bits;
-// one unit of acc is worth {unit!r}.
+// {says}
 module {name or self.name} (
     input  wire clk,
     input  wire clear,
@@ -100,7 +114,7 @@ class Check:
     """What the comparison found."""
 
     pairs: int
-    """Operand pairs run in each position, every one that the two formats have."""
+    """Different operand pairs run in each position; all that the two formats have, unless it was a sample."""
     steps: int
     """Clock edges compared."""
     mismatches: int
@@ -131,51 +145,65 @@ def check(netlist: Netlist, lane: Lane) -> Check:
 
     Raises BadInput when a run would take more than 2**20 edges, or when the netlist has registers beside acc.
     """
-    pairs = 2 ** (lane.a.bits + lane.b.bits)
-    if max(pairs, lane.k) > MAX_EDGES:
+    if not exhaustible(lane):
         raise BadInput(f"{lane.name}: the check stops at 2**20 operand pairs and 2**20 cycles: "
                        "use narrower formats or a smaller k")
+    return sampled(netlist, lane)
+
+
+def exhaustible(lane: Lane) -> bool:
+    """Whether there are at most 2**20 operand pairs and as many cycles."""
+    return max(2 ** (lane.a.bits + lane.b.bits), lane.k) <= MAX_EDGES
+
+
+def sampled(netlist: Netlist, lane: Lane) -> Check:
+    """The edges of :func:`check` for a lane of any width and length: of more than 2**20 operand pairs or cycles a sample,
+    that of hw.check.operand_pairs and hw.check.steps.
+
+    Raises BadInput when the netlist has registers beside acc.
+    """
     if {cell.pins["Q"][0] for cell in netlist.registers} != set(netlist.ports["acc"]):
         raise BadInput(f"{netlist.name}: its flip-flops are not exactly the bits of acc")
-    products = np.multiply.outer(_units(lane.a), _units(lane.b))
-    everything = _every_pair(lane)
+    pairs = np.array(operand_pairs(lane.a, lane.b))
+    everything = _every_pair(lane, pairs)
     cleared = _Edges(everything.a[:256], everything.b[:256], everything.before[:256], clear=True)
-    held = [_hold(lane, products, corner) for corner in (max, min)]
+    of_a, of_b = _units(lane.a), _units(lane.b)
+    held = [_hold(lane, of_a, of_b, corner) for corner in (max, min)]
     runs = [everything, cleared, *held]
-    after = [_after(run, products) for run in runs]
+    after = [_after(run, of_a, of_b) for run in runs]
     wrong = [_wrong(netlist, lane, run, sums) for run, sums in zip(runs, after)]
-    limit = 2 ** (lane.acc_bits - 1)
     return Check(
-        pairs=pairs,
+        pairs=len(pairs),
         steps=sum(len(run.before) for run in runs),
         mismatches=sum(plane.bit_count() for plane in wrong),
-        overflows=sum(not -limit <= total < limit for sums in after[2:] for total in sums),
+        overflows=sum(overflows(sums[0], lane.k, lane.acc_bits) for sums in after[2:]),  # each begins with its first cycle
         first=next((_describe(lane, run, sums, plane) for run, sums, plane in zip(runs, after, wrong) if plane), None),
     )
 
 
-def _every_pair(lane: Lane) -> _Edges:
+def _every_pair(lane: Lane, pairs: np.ndarray) -> _Edges:
     rng = np.random.default_rng(0)
-    pairs = np.tile(np.arange(2 ** (lane.a.bits + lane.b.bits)), (lane.simd, 1))
+    pairs = np.tile(pairs, (lane.simd, 1))
     pairs = np.tile(pairs, max(1, SPREAD // pairs.shape[1]))
     a, b = np.divmod(rng.permuted(pairs, axis=1).T, 2**lane.b.bits)
     accumulators = random.Random(0)
     return _Edges(a, b, [accumulators.getrandbits(lane.acc_bits) for _ in a])
 
 
-def _hold(lane: Lane, products: np.ndarray, corner) -> _Edges:
+def _hold(lane: Lane, of_a: np.ndarray, of_b: np.ndarray, corner) -> _Edges:
     """The pair with the largest (corner max) or smallest product of values that the formats have, in all positions."""
     codes = [fmt.encode(np.array([fmt.min, fmt.max])).tolist() for fmt in (lane.a, lane.b)]
-    x, y = corner(((x, y) for x in codes[0] for y in codes[1]), key=products.__getitem__)
-    shape = lane.k, lane.simd
-    return _Edges(np.full(shape, x), np.full(shape, y), [lane.simd * products[x, y] * cycle for cycle in range(lane.k)])
+    x, y = corner(((x, y) for x in codes[0] for y in codes[1]), key=lambda pair: of_a[pair[0]] * of_b[pair[1]])
+    before = [lane.simd * of_a[x] * of_b[y] * (cycle - 1) for cycle in steps(lane.k)]
+    shape = len(before), lane.simd
+    return _Edges(np.full(shape, x), np.full(shape, y), before)
 
 
-def _after(edges: _Edges, products: np.ndarray) -> list[int]:
+def _after(edges: _Edges, of_a: np.ndarray, of_b: np.ndarray) -> list[int]:
     """The register that should follow each edge, before it wraps."""
     if edges.clear:
         return [0] * len(edges.before)
-    return [old + new for old, new in zip(edges.before, products[edges.a, edges.b].sum(axis=1))]
+    return [old + new for old, new in zip(edges.before, (of_a[edges.a] * of_b[edges.b]).sum(axis=1))]
 
 
 def _wrong(netlist: Netlist, lane: Lane, edges: _Edges, after: list[int]) -> int:
@@ -200,7 +228,7 @@ def _describe(lane: Lane, edges: _Edges, after: list[int], wrong: int) -> str:
 
 def _units(fmt: Format) -> np.ndarray:
     """The value of every code, in whole subnormal steps, as Python ints."""
-    return np.array([int(v) for v in fmt.decode(np.arange(2**fmt.bits)) / fmt.min_subnormal], object)
+    return np.array(units(fmt, np.arange(2**fmt.bits)), object)
 
 
 def _whole(name: str, value) -> int:

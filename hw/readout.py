@@ -12,7 +12,7 @@ from operator import index
 import numpy as np
 
 from hw.check import to_planes
-from hw.generate import with_dependencies
+from hw.generate import power_of_two, with_dependencies
 from hw.netlist import Netlist
 from repro.errors import BadInput
 from repro.formats import Format, Integer, Minifloat
@@ -38,6 +38,15 @@ class _Readout:
         """All modules of hw/rtl that the design needs."""
         return with_dependencies(self.module)
 
+    @property
+    def usage(self) -> tuple[str, ...]:
+        """How the top module is used, line by line."""
+        lines = ["acc         the sum, two's complement"]
+        if getattr(self, "multiplier_bits", 0):
+            lines.append("multiplier  unsigned")
+        return (*lines, f"code        the nearest {self.fmt.name}, ties to even; beyond its range, the nearest end of it", "",
+                "Latency: none. It is logic without a clock.")
+
     def top(self, name: str | None = None) -> str:
         """Verilog text of the top module (called ``self.name`` unless told otherwise)."""
         parameters = ", ".join(f".{key}({value})" for key, value in self.parameters.items())
@@ -47,7 +56,7 @@ class _Readout:
         ports = [f"    input  wire {sign}[{bits - 1}:0] {port}" for port, (sign, bits) in inputs.items()]
         ports.append(f"    output wire [{self.fmt.bits - 1}:0] code")
         wires = ", ".join(f".{port}({port})" for port in (*inputs, "code"))
-        return (f"// {self._says}\nmodule {name or self.name} (\n" + ",\n".join(ports) + "\n);\n"
+        return (f"// {self.says}\nmodule {name or self.name} (\n" + ",\n".join(ports) + "\n);\n"
                 f"    {self.module} #({parameters}) read_out ({wires});\nendmodule\n")
 
 
@@ -86,8 +95,9 @@ class ToMinifloat(_Readout):
         return {"P": self.acc_bits, "E": self.fmt.exponent_bits, "M": self.fmt.mantissa_bits, "OFFSET": self.offset}
 
     @property
-    def _says(self) -> str:
-        return f"A sum of {self.acc_bits} bits as {self.fmt.name}; one unit of acc is worth {self.unit!r}."
+    def says(self) -> str:
+        """What the read-out computes, in one line."""
+        return f"A sum of {self.acc_bits} bits as {self.fmt.name}; one unit of acc is worth {power_of_two(self.unit)}."
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,8 @@ class ToInteger(_Readout):
         return {"P": self.acc_bits, "S": self.shift, "WO": self.fmt.bits, "SIGNED": int(self.fmt.signed)}
 
     @property
-    def _says(self) -> str:
+    def says(self) -> str:
+        """What the read-out computes, in one line."""
         return f"A sum of {self.acc_bits} bits divided by 2**{self.shift} as {self.fmt.name}."
 
 
@@ -151,7 +162,8 @@ class Requantize(_Readout):
                 "SIGNED": int(self.fmt.signed)}
 
     @property
-    def _says(self) -> str:
+    def says(self) -> str:
+        """What the read-out computes, in one line."""
         return f"A sum of {self.acc_bits} bits times multiplier / 2**{self.shift} as {self.fmt.name}."
 
 
@@ -180,8 +192,7 @@ def check(netlist: Netlist, design: Readout) -> Check:
     largest, all powers of two and ten pseudo-random ones. Raises BadInput when fmt has more than 8 bits, whose midpoints
     are too many.
     """
-    if design.fmt.bits > 8:
-        raise BadInput(f"{design.name}: the check runs every midpoint of formats of up to 8 bits, not {design.fmt.bits}")
+    require_checkable(design)
     sums, multipliers = _inputs(design)
     expected = _codes(design, sums, multipliers)
     ports = {"acc": to_planes(sums, design.acc_bits)}
@@ -198,6 +209,12 @@ def check(netlist: Netlist, design: Readout) -> Check:
         times = f" times {multipliers[case]}" if isinstance(design, Requantize) else ""
         first = f"acc = {sums[case]}{times}: code should be {expected[case]}"
     return Check(len(sums), _input_bits(design) <= EXHAUSTIVE_BITS, wrong.bit_count(), first)
+
+
+def require_checkable(design: Readout) -> None:
+    """Raises BadInput when the format has more than 8 bits."""
+    if design.fmt.bits > 8:
+        raise BadInput(f"{design.name}: the check runs every midpoint of formats of up to 8 bits, not {design.fmt.bits}")
 
 
 def _input_bits(design: Readout) -> int:

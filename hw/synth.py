@@ -29,18 +29,15 @@ MAPPINGS = (YOSYS_DEFAULT, CARRY_ROWS, UNIT_COST)
 DSP_ALLOWED = "dsp-allowed"
 """The default with DSP blocks. Their netlists are counted but not evaluated."""
 
-_FAMILY = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top bench"
 _MOST = 48
 _LUTS = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV")
-_UNIT_COST = [
-    f"{_FAMILY} -nodsp -run begin:map_luts",
+_UNIT_COST = (
     "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
     "setattr -mod -set abc9_lut 2 =$__ABC9_LUT7",  # two LUT6 and a MUXF7
     "setattr -mod -set abc9_lut 4 =$__ABC9_LUT8",
     "scratchpad -set abc9.D 1000000",               # a target of a microsecond: every path has time
     'scratchpad -set abc9.script "+&if {W} {D}; &mfs"',
-    f"{_FAMILY} -nodsp -run map_luts:",
-]
+)
 
 
 class Design(Protocol):
@@ -114,6 +111,30 @@ def _count(cells: list[str], ports: dict, depth: int = 0) -> Counts:
                   dsp=kinds["DSP48E2"], depth=depth)
 
 
+def mapping_script(top: str, file: str) -> str:
+    """A Yosys script that maps the module ``top`` of a Verilog file at unit cost, line by line as :func:`synthesise` does.
+
+    To be run in the folder of the file; its last lines count as :class:`Counts` does. ``file`` is a name without quotation
+    marks, backslashes or control characters.
+    """
+    counted = {"LUT1 to LUT6 and INV": ("t:LUT?", "t:INV"), "flip-flops": ("t:FDRE", "t:FDSE"), "CARRY4": ("t:CARRY4",)}
+    return "\n".join([
+        f"# Maps {top} to LUTs of up to six inputs, each of which weighs one. Run this with Yosys in the folder of {file}.",
+        *_elaborated(f'"{file}"', top), *_mapped(UNIT_COST, top),
+        *(line for what, kinds in counted.items() for line in (f"log {what}:", f"select -count {' '.join(kinds)}")), ""])
+
+
+def _elaborated(file: str, top: str, *modules: str) -> list[str]:
+    """Lines of a script: one flat module of Yosys' own cells, after the commands ``modules`` on what was read."""
+    return [f"read_verilog {file}", f"hierarchy -check -top {top}", *modules, "proc", "flatten"]
+
+
+def _mapped(mapping: str, top: str) -> list[str]:
+    """Lines of a script: from there to LUTs."""
+    flow = f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}" + " -nodsp" * (mapping != DSP_ALLOWED)
+    return [f"{flow} -run begin:map_luts", *_UNIT_COST, f"{flow} -run map_luts:"] if mapping == UNIT_COST else [flow]
+
+
 def _modules(designs: list[Design], mapping: str) -> list[dict]:
     """The mapped modules of all designs. Some of Yosys' passes look at every pair of modules, so a run has not too many."""
     return [module for start in range(0, len(designs), _MOST) for module in _map(designs[start:start + _MOST], mapping)]
@@ -126,13 +147,11 @@ def _map(designs: list[Design], mapping: str) -> list[dict]:
     verilog += [design.top(name) for name, design in zip(names, designs)]
     # (* keep *) on unconnected instances lets one top hold any number of designs; keep_hierarchy keeps them apart.
     verilog += ["module bench;", *(f"(* keep *) {name} keep_{name} ();" for name in names), "endmodule"]
-    script = ["read_verilog designs.v", "hierarchy -check -top bench",
-              "setattr -mod -set keep_hierarchy 1 " + " ".join(names), "proc", "flatten"]
+    script = _elaborated("designs.v", "bench", "setattr -mod -set keep_hierarchy 1 " + " ".join(names))
     files = {"designs.v": "\n".join(verilog)}
     if mapping == CARRY_ROWS:
         files["carry_rows.v"] = (paths.TECHMAP / "carry_rows.v").read_text(encoding="utf-8")
         script += ["select " + " ".join(names), "opt -full", "wreduce", "techmap -map carry_rows.v", "select -clear"]
-    flow = _UNIT_COST if mapping == UNIT_COST else [_FAMILY + ("" if mapping == DSP_ALLOWED else " -nodsp")]
-    mapped = yosys.run([*script, *flow, "write_json mapped.json"], files, "mapped.json")
+    mapped = yosys.run([*script, *_mapped(mapping, "bench"), "write_json mapped.json"], files, "mapped.json")
     modules = json.loads(mapped)["modules"]
     return [modules[name] for name in names]

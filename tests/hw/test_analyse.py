@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -75,7 +76,8 @@ def test_every_contract_belongs_to_a_family():
 
 def test_generated_text_is_self_contained_and_frozen():
     *modules, top = interfaces(mac_verilog(parse("E4M3"), parse("E2M1"), 10))
-    assert modules == [CONTRACTS[module.module] for module in modules] != []
+    plain = [replace(module, module=module.module.removeprefix(f"{top.module}_")) for module in modules]
+    assert plain == [CONTRACTS[module.module] for module in plain] != []
     assert top.parameters == ()
     assert top.ports[:4] == (Port("clk", "input"), Port("clear", "input"),
                              Port("a", "input", "[7:0]"), Port("b", "input", "[3:0]"))

@@ -10,11 +10,12 @@ from fractions import Fraction
 import pytest
 
 from hw import synth, yosys
-from hw.check import exhaustive, to_planes
+from hw.check import exhaustible, exhaustive, operand_pairs, overflows, sampled, steps, to_planes
 from hw.check_options import wrong_edges
 from hw.generate import PLAIN, Mac, mac_verilog, rtl, with_dependencies
+from hw.lane import Lane
 from hw.netlist import Netlist
-from hw.synth import CARRY_ROWS, DSP_ALLOWED, MAPPINGS, UNIT_COST, synthesise
+from hw.synth import CARRY_ROWS, DSP_ALLOWED, MAPPINGS, UNIT_COST, YOSYS_DEFAULT, synthesise
 from hw.variants import build
 from repro import accumulators
 from repro.errors import BadInput
@@ -263,8 +264,34 @@ def test_verilog_is_self_contained():
     for pair in ("INT8 INT4", "E4M3 E4M3", "E3M4 E3M4", "INT8 E4M3"):
         text = mac_verilog(*map(parse, pair.split()), 9)
         assert "include" not in text
-        assert {f"module {name} " for name in with_dependencies(mac(pair).module)} <= {
-            line.partition("#")[0] for line in text.splitlines() if line.startswith("module")}
+        name = mac(pair, 9).name
+        assert {f"module {name}_{inner} " for inner in with_dependencies(mac(pair).module)} | {f"module {name} "} == {
+            line.partition("#")[0].partition("(")[0] for line in text.splitlines() if line.startswith("module")}
+
+
+@pytest.mark.parametrize("a, b, unit", [
+    ("E4M3B600", "E4M3B600", "2**-1204"), ("E4M3B-600", "E4M3B-400", "2**996"), ("E4M3B-600", "E4M3B-600", "2**1196"),
+    ("E4M3", "E4M3", "2**-18"), ("INT8", "E2M1", "2**-1"), ("INT8", "UINT4", "2**0")])
+def test_the_unit_of_acc_is_written_exactly(a, b, unit):
+    """A float64 makes 0.0 of the first and infinity of the third."""
+    for design in (Mac(parse(a), parse(b), 4), *([Lane(parse(a), parse(b), 4, 2)] if parse(a).kind == parse(b).kind else [])):
+        assert f"one unit of acc is worth {unit}." in design.top()
+    step = Fraction(parse(a).min_subnormal) * Fraction(parse(b).min_subnormal)
+    assert step == Fraction(2) ** int(unit[3:])
+
+
+def test_the_header_says_what_is_right_and_when():
+    pair = parse("INT8"), parse("INT8")
+    exact, narrow = mac_verilog(*pair, 4608), mac_verilog(*pair, 4608, 8, pipeline=True)
+    stops, last = mac_verilog(*pair, 4608, 8, saturate=True), mac_verilog(*pair, 4608, 27)
+    assert "in 28 bits, which hold them all" in exact and "modulo" not in exact.partition("module")[0]
+    assert "modulo 2**8 (28 bits hold them all)" in narrow and "modulo 2**27 (28 bits hold them all)" in last
+    assert "that stop at the limits of 8 bits (28 hold them all)" in stops.replace("\n//    ", "")
+    for text, latency in ((exact, "One clock cycle"), (narrow, "Two clock cycles"), (stops, "One clock cycle")):
+        header = text.partition("\nmodule")[0]
+        assert f"// Latency: {latency}" in header and "// Needs: Verilog-2001, and no other file." in header
+        assert "unknown until a first clear" in header
+        assert all(len(line) <= 128 for line in header.splitlines())
 
 
 def test_limits_of_the_check_are_named(mapped):
@@ -298,3 +325,45 @@ def test_width_is_tight():
         steps = Fraction(worst) / Fraction(unit.a.min_subnormal) / Fraction(unit.b.min_subnormal)
         assert math.log2(steps) < unit.acc_bits - 1 or steps == 2 ** (unit.acc_bits - 1)
         assert steps > 2 ** (unit.acc_bits - 2) - 1
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """MACs that no check runs whole: too many operand pairs, too many steps, options, an exponent beyond float64's range."""
+    designs = [Mac(parse("INT12"), parse("UINT11"), K), Mac(parse("E2M1"), parse("E2M1"), 2**21), Mac(parse("E4M6"), parse("INT11"), 9),
+               Mac(parse("INT12"), parse("INT11"), K, 24, saturate=True), Mac(parse("INT12"), parse("INT11"), K, 20, pipeline=True)]
+    return synthesise([(design, UNIT_COST) for design in designs])
+
+
+def test_a_sample_of_a_wide_mac_is_right_and_catches_faults(wide):
+    for unit in wide:
+        assert not exhaustible(unit.design)
+        found = sampled(unit.netlist, unit.design)
+        assert (found.mismatches, found.first, wrong_edges(unit.netlist, unit.design)) == (0, None, 0)
+        assert found.steps > 2**17
+    unit, rng = wide[0], random.Random(0)
+    for i, cell in rng.sample(luts(unit.netlist), 6):
+        table = cell.parameters["INIT"].translate(str.maketrans("01", "10"))
+        assert sampled(with_cell(unit.netlist, i, parameters={"INIT": table}), unit.design).mismatches > 0
+    assert sampled(wide[3].netlist, replace(wide[3].design, saturate=False)).mismatches > 0
+
+
+def test_a_sample_is_everything_where_that_is_little(mapped):
+    unit = mapped["E2M1 E2M1", "tuned"]
+    assert sampled(unit.netlist, unit.design) == exhaustive(unit.netlist, unit.design)
+    assert operand_pairs(parse("INT4"), parse("E2M1")) == list(range(256)) and list(steps(5)) == [1, 2, 3, 4, 5]
+    some = operand_pairs(parse("INT16"), parse("UINT16"))
+    assert len(set(some)) == len(some) > 2**16 and {0, 2**32 - 1, 2**31 | 2**15, (2**15 - 1) << 16 | 2**16 - 1} <= set(some)
+    assert {1, 2, 2**20, 2**21 - 1, 2**21} <= set(steps(2**21)) and max(steps(2**21)) == 2**21
+
+
+@pytest.mark.parametrize("product", [3, -4, 0, 1, -16, 15])
+def test_overflows_are_counted_without_running(product):
+    limit = 2**4
+    assert overflows(product, 30, 5) == sum(not -limit <= product * step < limit for step in range(1, 31))
+
+
+def test_exponents_beyond_float64_are_checked_too():
+    """The largest E10M2 is 1.75 * 2**1024 of its smallest steps."""
+    unit, = synthesise([(Mac(parse("E10M2"), parse("UINT1"), 2, 6), YOSYS_DEFAULT)])
+    assert exhaustive(unit.netlist, unit.design).mismatches == 0
