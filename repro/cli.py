@@ -1,6 +1,7 @@
 """The command `repro`."""
 
 import dataclasses
+import math
 import os
 import signal
 import sys
@@ -12,10 +13,16 @@ from repro import paths
 from repro.errors import BadInput
 
 WIDEST = 1024
-"""Bits of accumulator beyond which `repro mac` says no: every format of up to 8 exponent bits needs fewer."""
+"""Bits of accumulator beyond which `repro mac`, `lane` and `readout` say no: every format of up to 8 exponent bits needs fewer."""
 RESULTS = click.option("--results", type=click.Path(path_type=Path), default=paths.RECORDED, show_default="data/results",
                        help="Folder of the CSV files.")
 SCALE = click.option("--scale", default="laptop", show_default=True, help="smoke (seconds) or laptop.")
+
+LENGTH = click.option("--n", "k", default=4608, show_default=True, type=click.IntRange(1), help="Length of the dot product.")
+ACC_BITS = click.option("--acc-bits", type=click.IntRange(2), help="Width of the accumulator; without it the exact width.")
+VERILOG = click.option("--verilog", type=click.Path(path_type=Path), metavar="FILE",
+                       help="Also write the design to this file, and beside it a self-checking test bench (mac_tb.v) and the "
+                            "Yosys script that counts it (mac.ys).")
 
 
 class _OneLine(click.Group):
@@ -214,59 +221,179 @@ def format_(name: str) -> None:
             click.echo(f"  {code:0{fmt.bits}b}  {value:g}")
 
 
+def _measure(jobs: dict, examine) -> tuple[dict, str]:
+    """Map every label's (design, mapping), check it and print a line; LUTs by design and mapping, and what was checked.
+
+    ``examine`` takes a netlist and its design: how much was run, how it was chosen, how much was wrong, and what to add.
+    Leaves with exit status 1 when anything was wrong.
+    """
+    from hw.synth import synthesise
+
+    luts, failed = {}, False
+    for (label, job), mapped in zip(jobs.items(), synthesise(list(jobs.values()))):
+        run, how, wrong, more = examine(mapped.netlist, mapped.design)
+        counts = mapped.counts
+        registers = f"{counts.ff} FF, " * (counts.ff > 0)
+        click.echo(f"{label:13} {counts.lut} LUT, {registers}{counts.carry4} CARRY4, {counts.depth} LUT levels; "
+                   f"{run} run on the netlist, {wrong:,} wrong{more}")
+        luts[job], failed = counts.lut, failed or wrong > 0
+    click.echo(f"checked {how}")
+    if failed:
+        click.echo("the netlists are wrong: nothing is written")
+        sys.exit(1)
+    return luts, how
+
+
+def _sums(unit, found, cycles: str) -> str:
+    """How the operand pairs and steps that were run of a MAC or lane were chosen."""
+    from hw.check import steps
+
+    every, held = 2 ** (unit.a.bits + unit.b.bits), len(steps(unit.k))
+    pairs = f"every operand pair, {every:,}" if found.pairs == every else (
+        f"{found.pairs:,} of {every:,} operand pairs (pseudo-random ones, and all of extreme codes)")
+    sample = "by a sample, not exhaustively: " * (found.pairs < every or held < unit.k)
+    return (f"{sample}{pairs}, also from registers spread over {unit.acc_bits} bits, and {held:,} of {unit.k:,} {cycles} of the "
+            "extreme products, against exact integers")
+
+
+def _take_away(verilog: Path | None, design, bench, luts: dict, how: str) -> None:
+    """Write a design's Verilog, what the function ``bench`` makes of it and its script, and say what the file counts."""
+    from hw import emit
+    from hw.synth import UNIT_COST, YOSYS_DEFAULT
+
+    if verilog:
+        files = emit.Files(verilog)
+        checked = f"{how}, on the netlists that Yosys made of this text under two mappings. None was wrong."
+        if emit.write(files, design, bench(design), checked):
+            click.echo(f"made the folder {verilog.parent}")
+        click.echo(f"Verilog in {verilog}, top module {design.name}; test bench in {files.bench}")
+        click.echo(f"{verilog.name} counts {luts[design, UNIT_COST]} LUT with `yosys {files.script.name}` in its folder, where "
+                   f"each LUT weighs one, and {luts[design, YOSYS_DEFAULT]} as synth_xilinx maps it without DSPs and pads")
+
+
+def _require(verilog: Path | None, acc_bits: int, name: str) -> None:
+    """Refuses, before anything takes time, what cannot be synthesised or written."""
+    from hw.emit import Files
+
+    if acc_bits > WIDEST:
+        raise BadInput(f"{name}: an accumulator of {acc_bits} bits is beyond the {WIDEST} that are synthesised here: "
+                       "use fewer exponent bits or a smaller --acc-bits")
+    if verilog:
+        Files(verilog)
+
+
 @main.command()
 @click.argument("a")
 @click.argument("b", required=False)
-@click.option("--n", "k", default=4608, show_default=True, type=click.IntRange(1), help="Length of the dot product.")
-@click.option("--acc-bits", type=click.IntRange(2), help="Width of the accumulator; without it the exact width.")
+@LENGTH
+@ACC_BITS
 @click.option("--pipeline", is_flag=True, help="Put a register behind the multiplier.")
 @click.option("--saturate", is_flag=True, help="Stop at the accumulator's limits instead of wrapping (integers only).")
 @click.option("--plain", is_flag=True, help="Write the textbook's Verilog to --verilog instead of the tuned one.")
 @click.option("--dsp", is_flag=True, help="Also count the MAC with DSP blocks allowed (not evaluated).")
-@click.option("--verilog", type=click.Path(path_type=Path),
-              help="Also write the MAC to this file, and a self-checking test bench beside it (_tb).")
+@VERILOG
 def mac(a: str, b: str | None, k: int, acc_bits: int | None, pipeline: bool, saturate: bool, plain: bool,
         dsp: bool, verilog: Path | None) -> None:
-    """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlist exhaustively."""
-    from hw.check import exhaustive, require_exhaustible
+    """Synthesise a multiply-accumulate unit for formats A and B (B: the same) and check its netlists.
+
+    Every operand pair is run, or a sample where there are more than 2**20 pairs or products; the output says which.
+    """
+    from hw.check import sampled
     from hw.check_options import wrong_edges
-    from hw.generate import PLAIN, TUNED, Mac, mac_verilog
+    from hw.generate import PLAIN, TUNED, Mac
     from hw.synth import DSP_ALLOWED, synthesise
     from hw.testbench import testbench
-    from hw.variants import build
-    from repro.atomic import replacing
+    from hw.variants import VARIANTS
     from repro.formats import parse
 
+    def examine(netlist, design):
+        found = sampled(netlist, design)
+        wrong = found.mismatches + wrong_edges(netlist, design)
+        return f"{found.pairs:,} operand pairs", _sums(design, found, "steps"), wrong, f", {found.overflows:,} overflows"
+
     first, second = parse(a), parse(b or a)
-    options = {"architecture": PLAIN if plain else TUNED, "pipeline": pipeline, "saturate": saturate}
-    unit = Mac(first, second, k, acc_bits, **options)
-    require_exhaustible(unit)
-    if unit.acc_bits > WIDEST:
-        raise BadInput(f"{unit.name}: an accumulator of {unit.acc_bits} bits is beyond the {WIDEST} that are synthesised here: "
-                       "use fewer exponent bits or a smaller --acc-bits")
-    if verilog and not verilog.name:
-        raise BadInput(f"{verilog} is a folder: name a file for the Verilog")
+    unit = Mac(first, second, k, acc_bits, architecture=PLAIN if plain else TUNED, pipeline=pipeline, saturate=saturate)
+    _require(verilog, unit.acc_bits, unit.name)
     click.echo(f"{first.name} x {second.name}, sums of {k:,} products: accumulator of {unit.acc_bits} bits")
-    if verilog:
-        bench = verilog.with_name(f"{verilog.stem}_tb{verilog.suffix}")
-        for path, text in ((verilog, mac_verilog(first, second, k, acc_bits, **options)), (bench, testbench(unit))):
-            with replacing(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        click.echo(f"Verilog in {verilog}, top module {unit.name}; test bench in {bench}")
-    failed = False
-    for variant in ("default", "tuned"):
-        mapped, = build([(unit, variant)])
-        found, counts = exhaustive(mapped.netlist, mapped.design), mapped.counts
-        wrong = found.mismatches + wrong_edges(mapped.netlist, mapped.design)
-        failed |= wrong > 0
-        click.echo(f"{variant:8} {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4, {counts.depth} LUT levels; "
-                   f"{found.pairs:,} operand pairs run on the netlist, {wrong} wrong, "
-                   f"{found.overflows} overflows")
+    shown = {"default", "tuned"} | ({"default", "remapped"} if plain else {"rewritten", "tuned"} if verilog else set())
+    jobs = {variant: (dataclasses.replace(unit, architecture=rtl), mapping) for variant, (rtl, mapping) in VARIANTS.items()
+            if variant in shown}
+    luts, how = _measure(jobs, examine)
     if dsp:
         counts = synthesise([(dataclasses.replace(unit, architecture=PLAIN), DSP_ALLOWED)])[0].counts
-        click.echo(f"with DSP {counts.dsp} DSP, {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; counted only")
-    if failed:
-        sys.exit(1)
+        click.echo(f"with DSP      {counts.dsp} DSP, {counts.lut} LUT, {counts.ff} FF, {counts.carry4} CARRY4; counted only")
+    _take_away(verilog, unit, testbench, luts, how)
+
+
+@main.command()
+@click.argument("a")
+@click.argument("b", required=False)
+@click.option("--simd", default=4, show_default=True, type=click.IntRange(1), help="Products in a clock cycle.")
+@LENGTH
+@ACC_BITS
+@VERILOG
+def lane(a: str, b: str | None, simd: int, k: int, acc_bits: int | None, verilog: Path | None) -> None:
+    """Synthesise a lane, several products a cycle and one accumulator, for formats A and B (B: the same); check its netlists.
+
+    Both formats are minifloats or both integers. Every operand pair is run in every position, or a sample as for `repro mac`.
+    """
+    from hw.lane import Lane, sampled
+    from hw.lane_bench import testbench
+    from repro.formats import parse
+
+    def examine(netlist, design):
+        found = sampled(netlist, design)
+        return (f"{found.pairs:,} operand pairs in each position", _sums(design, found, "cycles"), found.mismatches,
+                f", {found.overflows:,} overflows")
+
+    first, second = parse(a), parse(b or a)
+    unit = Lane(first, second, -(-k // simd), simd, acc_bits)
+    _require(verilog, unit.acc_bits, unit.name)
+    click.echo(f"{simd} products of {first.name} x {second.name} a cycle, sums of {unit.k:,} cycles: accumulator of "
+               f"{unit.acc_bits} bits")
+    _take_away(verilog, unit, testbench, *_measure(_both(unit), examine))
+
+
+@main.command()
+@click.argument("name", metavar="FORMAT")
+@click.option("--acc-bits", required=True, type=click.IntRange(2), help="Width of the accumulator that is read.")
+@click.option("--shift", required=True, type=int,
+              help="The format's smallest step is 2**SHIFT units of the accumulator (negative: minifloats only).")
+@click.option("--multiplier-bits", type=click.IntRange(1), help="Multiply first, by an unsigned input so wide (integers only).")
+@VERILOG
+def readout(name: str, acc_bits: int, shift: int, multiplier_bits: int | None, verilog: Path | None) -> None:
+    """Synthesise what reads an accumulator out as FORMAT, rounded half to even and saturated, and check its netlists."""
+    from hw.readout import Requantize, ToInteger, ToMinifloat, check, require_checkable
+    from hw.readout_bench import testbench
+    from repro.formats import parse
+
+    def examine(netlist, design):
+        found = check(netlist, design)
+        how = f"all {found.cases:,} inputs" if found.exhaustive else (
+            f"by a sample, not exhaustively: {found.cases:,} inputs (both sides of every rounding, powers of two, pseudo-random)")
+        return f"{found.cases:,} inputs", f"{how}, against repro.formats", found.mismatches, ""
+
+    fmt = parse(name)
+    if fmt.kind == "minifloat" and multiplier_bits:
+        raise BadInput(f"no read-out multiplies before it makes a minifloat such as {fmt.name}: leave out --multiplier-bits, "
+                       "the scale is a power of two")
+    if fmt.kind == "minifloat":
+        exponent = math.frexp(fmt.min_subnormal)[1] - 1 - shift
+        if not -1022 <= exponent <= 1023:
+            raise BadInput(f"with --shift {shift} one unit of acc is worth 2**{exponent}, beyond float64: use one nearer to 0")
+        unit = ToMinifloat(acc_bits, fmt, math.ldexp(1.0, exponent))
+    else:
+        unit = Requantize(acc_bits, fmt, multiplier_bits, shift) if multiplier_bits else ToInteger(acc_bits, fmt, shift)
+    require_checkable(unit)
+    _require(verilog, acc_bits, unit.name)
+    click.echo(unit.says)
+    _take_away(verilog, unit, testbench, *_measure(_both(unit), examine))
+
+
+def _both(design) -> dict:
+    from hw.synth import UNIT_COST, YOSYS_DEFAULT
+
+    return {mapping: (design, mapping) for mapping in (YOSYS_DEFAULT, UNIT_COST)}
 
 
 @main.command()
