@@ -242,15 +242,15 @@ def verilog(design, checked: str = "") -> str:
     A header says what it does and how it is used, and ends with ``checked``, a sentence on what was checked. The design's
     name stands before that of every inner module, so that any number of designs can live in one project.
     """
-    says, _, top = design.top().partition("module ")
+    _, _, top = design.top().partition("module ")
     text = "\n".join([*map(rtl, design.modules), f"module {top}"])
     inner = "|".join(design.modules)
     text = re.sub(rf"^(\s*(?:module\s+)?)({inner})(?=\s*#?\()", rf"\1{design.name}_\2", text, flags=re.MULTILINE)
     needs = "Verilog-2001" + " with $clog2 of Verilog-2005" * ("$clog2" in text)
-    notes = [*design.usage, f"Needs: {needs}, and no other file."] + [f"Checked: {checked}"] * bool(checked)
-    notes += ["Comments below name files of the folder hw/rtl that this text was made from. SPDX-License-Identifier: Apache-2.0"]
+    notes = [*design.says.splitlines(), "", *design.usage, f"Needs: {needs}, and no other file."] + [f"Checked: {checked}"] * bool(checked)
+    notes += ["Comments below name files of the folder hw/rtl that this text was made from.", "SPDX-License-Identifier: Apache-2.0"]
     lines = [line for note in notes for line in textwrap.wrap(note, 117, subsequent_indent="    ") or [""]]
-    return says + "//\n" + "".join(f"// {line}".rstrip() + "\n" for line in lines) + f"\n{text}"
+    return "".join(f"// {line}".rstrip() + "\n" for line in lines) + f"\n{text}"
 
 
 def mac_verilog(a: Format, b: Format, k: int, acc_bits: int | None = None, **options) -> str:
