@@ -1,7 +1,7 @@
 """A self-checking test bench to take away with a lane: as hw.testbench makes one for a MAC, with several products a cycle."""
 
 from hw.lane import Lane
-from hw.testbench import PAIRS, _function, _width
+from hw.testbench import PAIRS, value_function, value_width
 
 
 def testbench(lane: Lane) -> str:
@@ -14,7 +14,7 @@ def testbench(lane: Lane) -> str:
     bits_a, bits_b = lane.a.bits, lane.b.bits
     bits = bits_a + bits_b
     pair = f"(2 * i + 1) * count + {2**bits // 3} * i" if 2**bits <= PAIRS else "$random(seed)"
-    width = max(sum(_width(fmt) for fmt in (lane.a, lane.b)) + lane.simd.bit_length(), lane.acc_bits) + 1
+    width = max(sum(value_width(fmt) for fmt in (lane.a, lane.b)) + lane.simd.bit_length(), lane.acc_bits) + 1
     top = lane.acc_bits - 1
     return f"""\
 // Checks {lane.name}: prints "PASS" and the number of sums compared, or "FAIL" and the first that differs.
@@ -34,18 +34,18 @@ module {lane.name}_tb;
     reg [31:0] pair;
     integer count, sums, seed, i;
 
-{_function(lane.a, "a")}
-{_function(lane.b, "b")}
+{value_function(lane.a, "a", width)}
+{value_function(lane.b, "b", width)}
     task step(input drop);
         begin
             clear = drop;
             #5 clk = 1;
             #5 clk = 0;
-            total = {{{{W-{lane.acc_bits}{{wanted[{top}]}}}}, wanted}};
+            total = $signed({{{{W-{lane.acc_bits}{{wanted[{top}]}}}}, wanted}});
             for (i = 0; i < SIMD; i = i + 1)
                 total = total + value_a(a[{bits_a}*i +: {bits_a}]) * value_b(b[{bits_b}*i +: {bits_b}]);
             if (drop) total = 0;
-            wanted = total[{top}:0];
+            wanted = $signed(total[{top}:0]);
             if (acc !== wanted && !failed) begin
                 failed = 1;
                 $display("FAIL after %0d sums: a = %h, b = %h, clear = %b: acc is %h and should be %h",
@@ -63,15 +63,15 @@ module {lane.name}_tb;
         seed = 1;
         a = {{SIMD*{bits_a}{{1'b1}}}};
         b = {{SIMD*{bits_b}{{1'b1}}}};
-        step(1);
+        step(1'b1);
         for (count = 0; count < {min(2**bits, PAIRS)}; count = count + 1) begin
             for (i = 0; i < SIMD; i = i + 1) begin
                 pair = {pair};
                 {{a[{bits_a}*i +: {bits_a}], b[{bits_b}*i +: {bits_b}]}} = pair[{bits - 1}:0];
             end
-            step(0);
+            step(1'b0);
         end
-        step(1);    // products that clear drops
+        step(1'b1);    // products that clear drops
         if (!failed) $display("PASS %0d sums", sums);
         $finish;
     end

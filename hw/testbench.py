@@ -43,7 +43,7 @@ def testbench(mac: Mac) -> str:
     """
     bits = mac.a.bits + mac.b.bits
     every = 2**bits <= PAIRS
-    width = max(sum(_width(fmt) for fmt in (mac.a, mac.b)), mac.acc_bits) + 1
+    width = max(sum(value_width(fmt) for fmt in (mac.a, mac.b)), mac.acc_bits) + 1
     top = mac.acc_bits - 1
     above = width - mac.acc_bits
     return f"""\
@@ -67,8 +67,8 @@ module {mac.name}_tb;
     integer count, edges, sums;
     reg [{bits - 1}:0] pair;
 {"" if every else _RANDOM}
-{_LIMITS.format(top=top, above=above + 1) * mac.saturate}{_function(mac.a, "a", width)}
-{_function(mac.b, "b", width)}
+{_LIMITS.format(top=top, above=above + 1) * mac.saturate}{value_function(mac.a, "a", width)}
+{value_function(mac.b, "b", width)}
     task step(input drop, input [{bits - 1}:0] operands);
         begin
             {{a, b}} = operands;
@@ -112,7 +112,7 @@ endmodule
 """
 
 
-def _width(fmt: Format) -> int:
+def value_width(fmt: Format) -> int:
     """Bits of a signed number that holds every value of the format, in subnormal steps."""
     return fmt.bits + 1 if fmt.kind == "integer" else 2**fmt.exponent_bits + fmt.mantissa_bits + 1
 
@@ -123,7 +123,7 @@ def _draw(bits: int) -> str:
     return " ".join(f"word = after(word); pair[{high}:{low}] = word[{high - low}:0];" for low, high in pieces)
 
 
-def _function(fmt: Format, name: str, width: int) -> str:
+def value_function(fmt: Format, name: str, width: int) -> str:
     """Verilog of the function value_<name>: a code's value in subnormal steps, in so many bits."""
     value, sign, size = f"value_{name}", fmt.bits - 1, f"{width}'sd"
     if fmt.kind == "integer":

@@ -6,13 +6,11 @@ from brevitas.nn.utils import merge_bn
 from torch import Tensor, fx, nn
 
 from repro.errors import BadInput
-from repro.ptq.graph import COMPUTE_LAYERS, Call, batch, difference, eval_copy, observe, outputs, trace
+from repro.ptq.graph import COMPUTE_LAYERS, NORMS, Call, batch, difference, eval_copy, observe, outputs, trace
 
 TOLERANCE = 1e-3
 """By how much, relative to its size, an output may move when a network is only rewritten. Float32 rounding moves it by about
 1e-6, eight bits move it by about 1e-2."""
-
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def merge_batch_norm(model: nn.Module, calibration: Tensor | tuple[Tensor, ...]) -> fx.GraphModule:
@@ -24,13 +22,14 @@ def merge_batch_norm(model: nn.Module, calibration: Tensor | tuple[Tensor, ...])
     moves by more than a thousandth.
     """
     inputs = batch(calibration)
-    graph = trace(model)
+    graph = trace(model, len(inputs))
     reference = outputs(eval_copy(model), inputs)
     calls = observe(graph, inputs)
     while free := [call for call in calls if _is_norm(graph, call) and not _obstacle(graph, call, calls)]:
         norm = free[0].node
-        _merge(graph.get_submodule(norm.args[0].target), graph.get_submodule(norm.target))
-        norm.replace_all_uses_with(norm.args[0])
+        layer, = norm.all_input_nodes
+        _merge(graph.get_submodule(layer.target), graph.get_submodule(norm.target))
+        norm.replace_all_uses_with(layer)
         graph.graph.erase_node(norm)
         del_module(graph, norm.target)
         calls = [call for call in calls if call.node is not norm]
@@ -47,7 +46,7 @@ def obstacles(graph: fx.GraphModule, calls: list[Call]) -> dict[str, str]:
 
 
 def _is_norm(graph: fx.GraphModule, call: Call) -> bool:
-    return call.node.op == "call_module" and isinstance(graph.get_submodule(call.node.target), _NORMS)
+    return call.node.op == "call_module" and isinstance(graph.get_submodule(call.node.target), NORMS)
 
 
 def _obstacle(graph: fx.GraphModule, call: Call, calls: list[Call]) -> str:
@@ -63,6 +62,9 @@ def _obstacle(graph: fx.GraphModule, call: Call, calls: list[Call]) -> str:
             return f"{name} is called {number} times"
     if len(before.users) > 1:
         return f"the result of {before.target} goes elsewhere too"
+    if read := [node.target for node in graph.graph.nodes if node.op == "get_attr"
+                and node.target.rpartition(".")[0] in (before.target, call.node.target)]:
+        return f"{read[0]} is read elsewhere"
     if norm.running_mean is None:
         return "it has no running statistics"
     if isinstance(layer, nn.modules.conv._ConvTransposeNd) and layer.groups > 1:

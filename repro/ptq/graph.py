@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import re
 from dataclasses import dataclass
 
@@ -18,13 +19,17 @@ from repro.errors import BadInput
 
 COMPUTE_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 """Layers with weights that Brevitas quantizes one by one."""
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 ATTENTION = (nn.MultiheadAttention, qnn.ScaledDotProductAttention)
 """Layers that multiply activations with each other, which Brevitas quantizes as a whole."""
 
 _AS_MODULES = (*TorchFunctionalToModule.FN_TO_MODULE_MAP,
                (functional.scaled_dot_product_attention, qnn.ScaledDotProductAttention))
-_MULTIPLIES = re.compile(r"convolution|attention|transformer|rnn|lstm|gru|trilinear|(mm|mv|dot)$")
-"""PyTorch's own operations that are made of multiply-accumulates, whatever called them. Scaling and pooling are not."""
+_MULTIPLIES = re.compile(r"conv|attention|transformer|rnn|lstm|gru|trilinear|dist|vecdot|matmul|^linear|mkldnn_linear|(mm|mv|dot)_?$")
+"""PyTorch's own operations that are made of multiply-accumulates, whatever called them. Scaling and pooling are not, and a sum of
+elementwise products is not seen."""
+_EMPTY = re.compile(r"^(zeros|ones|empty|full|new_\w+|rand\w*)(_like)?$")
+"""Operations whose result says nothing of the values that came in."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,18 @@ class Call:
     """Axes of the result; 0 when it is no tensor."""
     low: float
     """The smallest value that came in: of the input, or of query, key and value."""
+    sources: tuple[fx.Node, ...]
+    """Whose values it uses: of a layer its input, or query, key and value, without masks; else all that it was given."""
+    changes: fx.Node | None
+    """Whose result it writes into, in place."""
 
 
 def batch(calibration: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The inputs of a network, one tensor each. Raises BadInput when one is empty or holds NaN or infinity."""
-    inputs = (calibration,) if isinstance(calibration, Tensor) else tuple(calibration)
+    """The inputs of a network, one tensor each. Raises BadInput unless each is a tensor with something in it, and finite."""
+    inputs = (calibration,) if isinstance(calibration, Tensor) else calibration
+    if not isinstance(inputs, (tuple, list)) or not inputs or not all(isinstance(tensor, Tensor) for tensor in inputs):
+        raise BadInput("calibration is a tensor, or a tuple with one for each input: wrap a network that takes anything else")
+    inputs = tuple(inputs)
     for tensor in inputs:
         if tensor.numel() == 0:
             raise BadInput(f"the calibration batch is empty (shape {tuple(tensor.shape)}): give at least one input")
@@ -54,28 +66,35 @@ def batch(calibration: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return inputs
 
 
-def trace(model: nn.Module) -> fx.GraphModule:
-    """The graph of a copy of the network in eval mode; functions that have a module become one, dropout goes.
+def trace(model: nn.Module, inputs: int = 1) -> fx.GraphModule:
+    """The graph of a copy of the network in eval mode, for so many inputs; functions that have a module become one, dropout goes.
 
     Weights behind a parametrization (weight norm) are settled, and a subclass that computes what its PyTorch layer does
-    counts as that layer. Raises BadInput for a network that is quantized already or that torch.fx cannot trace, and for a layer
-    with hooks, which a quantized layer would not have.
+    counts as that layer. Raises BadInput for a network that is quantized already or that torch.fx cannot trace, for a weight that
+    is not finite or not there yet, and for hooks, which a quantized layer would not have.
     """
     kind = type(model).__name__
     for name, module in model.named_modules():
         if type(module).__module__.startswith(("brevitas.", "repro.fakequant.")):
             raise BadInput(f"{kind} is quantized already ({name or 'the network'} is a {type(module).__name__}): give the float network")
-        if isinstance(module, COMPUTE_LAYERS) and (module._forward_hooks or module._forward_pre_hooks):
+        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():
+            raise BadInput(f"{name or kind} has no weights yet: run the network once first")
+        if (module._forward_hooks or module._forward_pre_hooks) and not any(True for _ in module.children()):
             raise BadInput(f"{name or kind} has forward hooks, which a quantized layer would lose: remove them first (of the older "
-                           "weight norm: torch.nn.utils.remove_weight_norm)")
+                           "weight norm: torch.nn.utils.remove_weight_norm, of pruning: torch.nn.utils.prune.remove)")
+        if isinstance(module, COMPUTE_LAYERS) and not module.weight.isfinite().all():
+            raise BadInput(f"the weights of {name or kind} hold NaN or infinity: load the network again")
     model = eval_copy(model)
     for module in model.modules():
-        if isinstance(module, COMPUTE_LAYERS):
+        if isinstance(module, (*COMPUTE_LAYERS, *NORMS, nn.MultiheadAttention)):
             _simplify(module)
     if isinstance(model, (*COMPUTE_LAYERS, nn.MultiheadAttention)):  # torch.fx looks into the root, however small
         model = nn.Sequential(model)
+    # What has a default and is not among the inputs keeps it: `mask=None` and flags are settled.
+    parameters = list(inspect.signature(model.forward).parameters.values())[inputs:]
+    settled = {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
     try:
-        graph = fx.symbolic_trace(model)
+        graph = fx.symbolic_trace(model, settled)
     except Exception as error:  # whatever a forward method does with a stand-in for a tensor
         raise BadInput(f"torch.fx cannot trace {kind} ({_line(error)}): write its forward without branches and "
                        "loops that depend on the data") from error
@@ -96,7 +115,12 @@ def eval_copy(model: nn.Module) -> nn.Module:
 def observe(graph: fx.GraphModule, inputs: tuple[Tensor, ...]) -> list[Call]:
     """Every call in the order of execution, as it goes on these inputs. A module that is called twice has two."""
     observer = _Observer(graph)
-    observer.run(*inputs)
+    try:
+        with torch.inference_mode(False), torch.no_grad():  # inference mode would hide what operations are made of
+            observer.run(*(x.clone() for x in inputs))
+    except Exception as error:
+        raise BadInput(f"the graph of the network does not run on the calibration batch ({_line(error)}): "
+                       "its forward does something that torch.fx does not see") from error
     return observer.calls
 
 
@@ -109,7 +133,7 @@ def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     kind = type(model).__name__
     shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
     try:
-        leaves = tree_leaves(model(*inputs))
+        leaves = tree_leaves(model(*(x.clone() for x in inputs)))  # a network may write into its input
     except Exception as error:
         raise BadInput(f"{kind} does not run on the calibration batch of shape {shapes} ({_line(error)}): "
                        "give what its forward takes, several inputs as a tuple") from error
@@ -121,15 +145,17 @@ def outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
 
 
 def difference(model: nn.Module, reference: list[Tensor], inputs: tuple[Tensor, ...]) -> float:
-    """How far a network's outputs are from the reference: the largest ``|y - r| / |r|`` (Euclidean norms) of an output.
+    """How far a network's outputs are from the reference: the largest ``|y - r| / |r - mean(r)|`` (Euclidean norms) of an output.
 
-    Infinite when their number or shapes differ.
+    What float32 rounds off, a millionth of ``|r|``, does not count. Infinite when their number or shapes differ. Raises BadInput
+    as :func:`outputs` does.
     """
     found = outputs(model, inputs)
     if [y.shape for y in found] != [r.shape for r in reference]:
         return float("inf")
     tiny = torch.finfo(torch.float32).tiny
-    return max((((y - r).norm() / r.norm().clamp_min(tiny)).item() for y, r in zip(found, reference)), default=0.0)
+    return max((((y - r).norm() - 1e-6 * r.norm()).clamp_min(0) / (r - r.mean()).norm().clamp_min(tiny)).item()
+               for y, r in zip(found, reference))
 
 
 def _simplify(layer: nn.Module) -> None:
@@ -140,8 +166,11 @@ def _simplify(layer: nn.Module) -> None:
         del layer.parametrizations
         for name, value in settled.items():
             setattr(layer, name, nn.Parameter(value))
-    plain = next(kind for kind in COMPUTE_LAYERS if isinstance(layer, kind))
-    if all(getattr(type(layer), method, None) is getattr(plain, method, None) for method in ("forward", "_conv_forward")):
+    plain = next(kind for kind in (*COMPUTE_LAYERS, *NORMS, nn.MultiheadAttention) if isinstance(layer, kind))
+    # Whatever else a subclass defines, a weight that is a property for example, its forward might use.
+    own = {name for kind in type(layer).__mro__[:type(layer).__mro__.index(plain)] for name in vars(kind)}
+    if own <= {"__init__", "__module__", "__doc__", "__qualname__", "__static_attributes__", "__firstlineno__", "__annotations__",
+               "extra_repr"}:
         layer.__class__ = plain
 
 
@@ -151,24 +180,30 @@ class _Observer(fx.Interpreter):
         self.calls: list[Call] = []
 
     def run_node(self, node: fx.Node):
+        sources = self._sources(node)
+        came = {source: self.env[source] for source in sources if isinstance(self.env.get(source), Tensor)}
+        versions = {source: tensor._version for source, tensor in came.items()}
+        low = 0.0
+        if node.op == "call_module" and isinstance(self.module.get_submodule(node.target), (*COMPUTE_LAYERS, *ATTENTION)):
+            factor = node.kwargs.get("scale")  # of an attention; below zero it turns the signs around
+            low = min((x.min().item() for x in came.values() if x.numel()), default=0.0) if not factor or factor > 0 else -math.inf
         with _Operations() as operations:
             result = super().run_node(node)
         tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        multiplies = any(map(_MULTIPLIES.search, operations.names))
         self.calls.append(Call(
-            node=node, name=_name(node), multiplies=multiplies, gives_tensor=bool(tensors),
-            dims=result.dim() if isinstance(result, Tensor) else 0,
-            low=min((x.min().item() for x in self._inputs(node)), default=0.0) if multiplies else 0.0))
+            node=node, name=_name(node), multiplies=any(map(_MULTIPLIES.search, operations.names)), gives_tensor=bool(tensors),
+            dims=result.dim() if isinstance(result, Tensor) else 0, low=low, sources=sources,
+            changes=next((source for source, before in versions.items() if came[source]._version != before), None)))
         return result
 
-    def _inputs(self, node: fx.Node) -> list[Tensor]:
-        """What a layer multiplies: its first argument, of attention the first three."""
+    def _sources(self, node: fx.Node) -> tuple[fx.Node, ...]:
         if node.op != "call_module":
-            return []
+            made_anew = _EMPTY.match(getattr(node.target, "__name__", str(node.target)))
+            return () if made_anew else tuple(node.all_input_nodes)
         module = self.module.get_submodule(node.target)
-        args, kwargs = self.fetch_args_kwargs_from_env(node)
-        given = list(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values())
-        return [x for x in given[:3 if isinstance(module, ATTENTION) else 1] if isinstance(x, Tensor) and x.numel()]
+        given = list(inspect.signature(module.forward).bind(*node.args, **node.kwargs).arguments.values())
+        chosen = given[:3] if isinstance(module, ATTENTION) else given[:1]
+        return tuple(value for value in chosen if isinstance(value, fx.Node))
 
 
 class _Operations(TorchDispatchMode):

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import operator
 from collections import Counter
 
 import brevitas.nn as qnn
@@ -14,6 +15,8 @@ from repro.fakequant.module import FakeQuantize
 from repro.ptq.graph import COMPUTE_LAYERS
 
 INFINITY = float("inf")
+_IN_PLACE = {"setitem", *({f"i{name}" for name in dir(operator)} & set(dir(operator)))}
+"""Python's own: iadd for +=, and its like."""
 
 
 @torch.no_grad()
@@ -25,11 +28,14 @@ def freeze(model: nn.Module) -> nn.Module:
     or ReLU6 that only feeds such layers becomes part of their clamp. The given network is left as it is, to train or quantize
     further. Raises BadInput for any other network.
     """
-    quantized = [name for name, module in model.named_modules() if isinstance(module, (QuantWeightMixin, qnn.QuantIdentity))]
+    # A layer whose weight the network also reads stays as it is: what is read there is the float weight.
+    read = {node.target.rpartition(".")[0] for node in model.graph.nodes if node.op == "get_attr"} if hasattr(model, "graph") else set()
+    quantized = [name for name, module in model.named_modules() if isinstance(module, (QuantWeightMixin, qnn.QuantIdentity))
+                 and name not in read]
     if not isinstance(model, fx.GraphModule) or not quantized:
         raise BadInput("only a network from repro.ptq.quantize can be frozen, and only once")
     model = copy.deepcopy(model).eval()
-    clamps = _merge_activations(model)
+    clamps = _merge_activations(model, read)
     for name in quantized:
         layer = model.get_submodule(name)
         parent, _, child = name.rpartition(".")
@@ -65,33 +71,42 @@ def _plain(layer: nn.Module) -> nn.Module:
     arguments = inspect.signature(kind).parameters.keys() - {"bias", "device", "dtype"}
     plain = kind(**{name: getattr(layer, name) for name in arguments if hasattr(layer, name)}, bias=layer.bias is not None,
                  device=layer.weight.device, dtype=layer.weight.dtype)
-    plain.weight.copy_(layer.quant_weight().value)
+    plain.weight = nn.Parameter(layer.quant_weight().value.clone())  # in its own memory format
     if layer.bias is not None:
         plain.bias.copy_(layer.bias)
     # PyTorch takes another path, and another order of sums, for weights with a gradient and inputs that are not contiguous.
     return plain.requires_grad_(False).eval()
 
 
-def _merge_activations(model: nn.Module) -> dict[str, tuple[float, float]]:
+def _merge_activations(model: nn.Module, read: set[str]) -> dict[str, tuple[float, float]]:
     """Take out each ReLU and ReLU6 that only feeds quantized layers; the clamp that each of these layers is then to do."""
     clamps = {}
     modules = dict(model.named_modules())
     calls = Counter(node.target for node in model.graph.nodes if node.op == "call_module")
+    written = any(map(_writes, model.graph.nodes)) or any(getattr(module, "inplace", False) for module in modules.values())
     for node in list(model.graph.nodes):
         module = modules.get(node.target) if node.op == "call_module" else None
         if not isinstance(module, (nn.ReLU, nn.ReLU6)):
             continue
         (source,) = node.all_input_nodes
         layers = _fed_layers(node, modules)
-        # In place, it changes what others see of its input, which may be a view: keep it unless a layer's output is its own.
+        # In place, it changes what others see of its input, and others in place change its input: keep it unless a layer's output
+        # is its own.
         own = source.op == "call_module" and len(source.users) == 1 and isinstance(modules[source.target], QuantWeightMixin)
-        if layers and all(calls[layer] == 1 for layer in layers) and (own or not module.inplace):
+        if layers and all(calls[layer] == 1 and layer not in read for layer in layers) and (own or not written):
             clamps |= dict.fromkeys(layers, (0.0, 6.0 if isinstance(module, nn.ReLU6) else INFINITY))
             node.replace_all_uses_with(source)
             model.graph.erase_node(node)
     model.delete_all_unused_submodules()
     model.recompile()
     return clamps
+
+
+def _writes(node: fx.Node) -> bool:
+    """Whether a call works in place, by its name: relu_, iadd, setitem."""
+    name = getattr(node.target, "__name__", str(node.target))
+    in_place = name.endswith("_") and not name.endswith("__") or name in _IN_PLACE
+    return node.op in ("call_method", "call_function") and in_place
 
 
 def _fed_layers(node: fx.Node, modules: dict[str, nn.Module]) -> set[str | None]:

@@ -43,18 +43,16 @@ def quantize(model: nn.Module, recipe: Recipe, calibration: Tensor | tuple[Tenso
     not give the outputs of the float one.
     """
     kind, inputs = type(model).__name__, batch(calibration)
-    for name, layer in compute_layers(model).items():
-        if not layer.weight.isfinite().all():
-            raise BadInput(f"the weights of {name} hold NaN or infinity: load the network again")
     graph = merge_batch_norm(model, inputs)
     reference = outputs(graph, inputs)
     chosen = plan_graph(graph, recipe, inputs, kind)
     lines = {line.name: line for line in chosen.layers if line.multiplies}
-    if not lines:
+    if all(line.in_float for line in lines.values()):
         raise BadInput(f"{kind} has no convolution or linear layer to quantize")
     chosen.require(allow_float)
     network = layerwise_quantize(graph, _layer_map(graph, lines, recipe, kernel), [name for name, line in lines.items() if line.in_float])
     _calibrate(network, inputs, reference, kind)
+    outputs(network, inputs)  # raises where one of Brevitas' layers cannot run what its float layer can
     type(network).__reduce__ = _refuse_pickle  # torch.fx gives every network a class of its own
     return network.eval()
 
@@ -116,6 +114,8 @@ def _calibrate(network: nn.Module, inputs: tuple[Tensor, ...], reference: list[T
     extremes = {}
 
     def look(proxy, args):
+        if args[0].numel() == 0:
+            return
         low, high = extremes.get(proxy, (args[0].min(), args[0].max()))
         extremes[proxy] = torch.minimum(low, args[0].min()), torch.maximum(high, args[0].max())
 

@@ -27,7 +27,7 @@ class Layer:
     activations: Format | None
     """None where the layer stays in float."""
     note: str
-    """Why it stays in float, or that it is an edge."""
+    """Why it stays in float, why a norm was not merged, or that a layer is an edge."""
     multiplies: bool = True
 
     @property
@@ -45,7 +45,7 @@ class Plan:
 
     def __str__(self) -> str:
         rows = [("layer", "kind", "calls", "weights", "activations", "")]
-        rows += [(layer.name, layer.kind, str(layer.calls), str(layer.weights or "-"), str(layer.activations or "float"), layer.note)
+        rows += [(layer.name, layer.kind, str(layer.calls), str(layer.weights or "-"), str(layer.activations or ("float" if layer.multiplies else "-")), layer.note)
                  for layer in self.layers]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
@@ -55,18 +55,22 @@ class Plan:
         patterns = (allow_float,) if isinstance(allow_float, str) else tuple(allow_float)
         left = [layer for layer in self.layers if layer.in_float]
         for pattern in patterns:
-            if not any(fnmatchcase(layer.name, pattern) for layer in left):
+            if not any(_matches(layer.name, pattern) for layer in left):
                 raise BadInput(f"allow_float names {pattern!r}, but nothing of that name stays in float in {self.network}: "
                                f"{', '.join(layer.name for layer in left) or 'nothing'} does")
-        refused = [layer for layer in left if not any(fnmatchcase(layer.name, pattern) for pattern in patterns)]
+        refused = [layer for layer in left if not any(_matches(layer.name, pattern) for pattern in patterns)]
         if refused:
             listed = "; ".join(f"{layer.name} ({layer.note})" for layer in refused)
             names = ", ".join(repr(layer.name) for layer in refused)
             raise BadInput(f"{self.network} would multiply in float: {listed}; to allow it give allow_float=({names},)")
 
 
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)  # a name may hold brackets
+
+
 def plan(model: nn.Module, recipe: Recipe, calibration: Tensor | tuple[Tensor, ...]) -> Plan:
-    """What :func:`repro.ptq.quantize` would do with the same arguments: ``print(plan(...))`` shows it layer by layer.
+    """What :func:`repro.ptq.quantize` would do: ``print(plan(model, recipe, calibration))`` shows it layer by layer.
 
     Raises BadInput as :func:`repro.ptq.batch_norm.merge_batch_norm` does.
     """
@@ -108,19 +112,25 @@ def _edges(calls: list[Call]) -> set[str]:
     written. Sizes and other numbers that are no tensors carry nothing.
     """
     seen = {call.node: call for call in calls}
+    sources = {call.node: set(call.sources) for call in calls}
+    for call in calls:  # what is written into in place carries on what was written
+        if call.changes is not None:
+            sources[call.changes] = sources.get(call.changes, set()) | set(call.sources) - {call.changes}
+    users: dict[fx.Node, set[fx.Node]] = {}
+    for node, of in sources.items():
+        for source in of:
+            users.setdefault(source, set()).add(node)
     found = set()
     for call in calls:
-        if call.node.op in ("placeholder", "output"):
-            forward = call.node.op == "placeholder"
-            waiting, visited = [call.node], set()
-            while waiting:
-                node = waiting.pop()
-                for other in node.users if forward else node.all_input_nodes:
-                    if other in visited or other not in seen:
-                        continue
-                    visited.add(other)
-                    if seen[other].multiplies:
-                        found.add(seen[other].name)
-                    elif seen[other].gives_tensor:
-                        waiting.append(other)
+        if call.node.op not in ("placeholder", "output"):
+            continue
+        along = users if call.node.op == "placeholder" else sources
+        waiting, visited = [call.node], {call.node}
+        while waiting:
+            for other in along.get(waiting.pop(), set()) - visited:
+                visited.add(other)
+                if seen[other].multiplies:
+                    found.add(seen[other].name)
+                elif seen[other].gives_tensor:
+                    waiting.append(other)
     return found

@@ -167,8 +167,8 @@ def test_right_designs_pass(tmp_path, design):
 
 @needs_simulator
 @pytest.mark.parametrize("design, right, wrong", [
-    (LANES[0], "acc <= acc + sum", "acc <= acc + sum + 1"), (LANES[1], "acc <= 0", "acc <= acc"),
-    (READOUTS[0], "|| saturate;", ";"), (READOUTS[5], "assign code[E+M] = negative", "assign code[E+M] = negative && code[0]"),
+    (LANES[0], "acc <= acc + term", "acc <= acc + term + 1"), (LANES[1], "acc <= 0", "acc <= acc"),
+    (READOUTS[0], "rounded | {(E+M){saturate}}", "rounded"), (READOUTS[5], "{negative, rounded", "{negative && rounded[0], rounded"),
     (READOUTS[6], "digits[0]", "1'b0"), (READOUTS[9], "digits[0]", "1'b1"), (READOUTS[12], "digits[0]", "1'b0"),
 ])
 def test_wrong_designs_fail(tmp_path, design, right, wrong):

@@ -374,6 +374,110 @@ def residuals_and_a_shuffle():
     return Net(run, a=conv(3, 8), b=nn.BatchNorm2d(8), c=conv(4, 4, groups=4), d=conv(8, 8), z=conv(8, 4)), image()
 
 
+# What a reviewer broke
+
+
+class _Optional(Net):
+    def forward(self, x, mask=None, times=2):
+        y = torch.relu(self.a(x))
+        if mask is not None:
+            y = y * mask
+        for _ in range(times):
+            y = torch.relu(self.b(y))
+        return self.z(y)
+
+
+class _Norm(nn.BatchNorm2d):
+    """A subclass that computes what its base does."""
+
+
+class _Attention(nn.MultiheadAttention):
+    """The same."""
+
+
+@network
+def arguments_with_defaults():
+    return _Optional(None, a=nn.Linear(8, 8), b=nn.Linear(8, 8), z=nn.Linear(8, 4)), torch.randn(64, 8)
+
+
+@network
+def norm_by_keyword():
+    return Net(lambda n, x: n.d(n.b(input=n.c(input=x))), c=conv(), b=nn.BatchNorm2d(8), d=conv(8, 4)), image()
+
+
+@network
+def subclasses_of_norm_and_attention():
+    def run(n, x):
+        y = n.b(n.c(x)).flatten(2).transpose(1, 2)
+        return n.z(n.mha(y, y, y)[0])
+    return Net(run, c=conv(), b=_Norm(8), mha=_Attention(8, 2, batch_first=True), z=nn.Linear(8, 4)), image()
+
+
+@network
+def synchronized_norm():
+    return nn.Sequential(conv(), nn.SyncBatchNorm(8), nn.ReLU(), conv(8, 4)), image()
+
+
+@network
+def a_source_changed_behind_its_activation():
+    def run(n, x):
+        y = n.a(x)
+        u = n.r(y)
+        y.add_(1)
+        return n.z(u) + n.w(y)
+    return Net(run, a=nn.Linear(8, 8), r=nn.ReLU(), z=nn.Linear(8, 4), w=nn.Linear(8, 4)), torch.randn(64, 8)
+
+
+@network
+def weights_that_are_read():
+    def run(n, x):
+        return n.z(torch.relu(n.a(x.to(n.a.weight.dtype)))) * n.a.weight.norm()
+    return Net(run, a=nn.Linear(8, 8), z=nn.Linear(8, 4)), torch.randn(64, 8)
+
+
+@network
+def norm_whose_weight_is_read():
+    return Net(lambda n, x: n.d(n.b(n.c(x))) * n.b.weight.sum(), c=conv(), b=nn.BatchNorm2d(8), d=conv(8, 4)), image()
+
+
+@network
+def result_written_in_place():
+    def run(n, x):
+        out = x.new_zeros(64, 4)
+        out.copy_(n.z(torch.relu(n.m(torch.relu(n.a(x))))))
+        return out
+    return Net(run, a=nn.Linear(8, 8), m=nn.Linear(8, 8), z=nn.Linear(8, 4)), torch.randn(64, 8)
+
+
+@network
+def masked_layers_and_shapes_of_the_input():
+    def run(n, x):
+        mask = x[:, :, 0].gt(2)
+        y = n.m1(x, x, x, key_padding_mask=mask)[0]
+        y = n.m2(y, y, y, key_padding_mask=mask)[0] + torch.relu(n.r(torch.zeros_like(y)))
+        return n.z(n.m3(y, y, y, key_padding_mask=mask)[0])
+    return Net(run, m1=nn.MultiheadAttention(8, 2, batch_first=True), m2=nn.MultiheadAttention(8, 2, batch_first=True),
+               m3=nn.MultiheadAttention(8, 2, batch_first=True), r=nn.Linear(8, 8), z=nn.Linear(8, 4)), torch.randn(16, 10, 8)
+
+
+@network
+def input_changed_in_place():
+    return Net(lambda n, x: n.z(torch.relu(n.a(x.mul_(2)))), a=nn.Linear(8, 8), z=nn.Linear(8, 4)), torch.randn(64, 8)
+
+
+@network
+def channels_last():
+    return nn.Sequential(conv(), nn.BatchNorm2d(8), nn.ReLU(), conv(8, 4)).to(memory_format=torch.channels_last), image()
+
+
+@network
+def attention_with_a_negative_factor():
+    def run(n, x):
+        q, k, v = torch.relu(n.qkv(x)).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4).unbind(0)
+        return n.z(functional.scaled_dot_product_attention(q, k, v, scale=-3.0).transpose(1, 2).flatten(2))
+    return Net(run, qkv=nn.Linear(8, 24), z=nn.Linear(8, 4)), torch.randn(16, 10, 8)
+
+
 # What multiplies and is not quantized: the names that a refusal has to give
 
 REFUSED = {}
@@ -424,6 +528,12 @@ def transformer_layer():
 @refused("0")
 def transposed_convolution_in_groups():
     return nn.Sequential(nn.ConvTranspose2d(4, 8, 3, stride=2, groups=2), nn.BatchNorm2d(8), nn.ReLU(), conv(8, 4)), image(4)
+
+
+@refused("addmm_")
+def product_in_place():
+    return Net(lambda n, x: n.z(torch.relu(n.a(x).addmm_(x, n.w))), a=nn.Linear(8, 8), w=nn.Parameter(torch.randn(8, 8)), z=nn.Linear(8, 4)), \
+        torch.randn(64, 8)
 
 
 @refused("both")

@@ -22,7 +22,8 @@ def build(name):
 @torch.no_grad()
 def run(net, inputs) -> torch.Tensor:
     """All floating-point outputs in one row."""
-    found = net(*inputs) if isinstance(inputs, tuple) else net(inputs)
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    found = net(*(x.clone() for x in inputs))
     return torch.cat([leaf.flatten() for leaf in tree_leaves(found) if torch.is_tensor(leaf) and leaf.is_floating_point()])
 
 
@@ -94,6 +95,8 @@ def test_a_pattern_allows_several_and_a_name_that_allows_nothing_is_refused():
     ("siamese_towers", {"a", "z"}),
     ("single_layer", {"0"}),
     ("self_attention", {"mha", "z"}),
+    ("result_written_in_place", {"a", "z"}),
+    ("masked_layers_and_shapes_of_the_input", {"m1", "z"}),
 ])
 def test_the_edges_are_what_sees_an_input_or_reaches_an_output(name, edges):
     net, inputs = build(name)
@@ -116,6 +119,15 @@ def test_batch_norm_is_merged_where_nothing_is_in_the_way_and_the_plan_says_why_
     assert all(note.startswith("not merged: ") and len(note) > 20 for note in notes)
 
 
+@torch.no_grad()
+def test_inference_mode_hides_nothing():
+    net, inputs = build("functional_attention")
+    recipe = Recipe.for_format(Integer(8))
+    with torch.inference_mode():
+        assert str(plan(net, recipe, inputs)) == str(plan(net, recipe, inputs.clone()))
+        assert len(plan(net, recipe, inputs).layers) == 3
+
+
 def test_a_layer_called_twice_has_the_scale_of_its_largest_input():
     net, inputs = build("layer_called_twice_at_two_sizes")
     quantized = quantize(net, Recipe.for_format(Integer(8)), inputs)
@@ -133,8 +145,8 @@ def test_a_printed_plan_names_every_layer_its_formats_and_its_reason():
     printed = str(plan(net, Recipe.for_format(parse("E2M1")), inputs))
     assert printed.splitlines()[0].split() == ["layer", "kind", "calls", "weights", "activations"]
     assert [line.split()[:5] for line in printed.splitlines()[1:]] == [
-        ["c", "Conv2d", "2", "E3M4", "E3M4"], ["b1", "BatchNorm2d", "1", "-", "float"],
-        ["b2", "BatchNorm2d", "1", "-", "float"], ["d", "Conv2d", "1", "E3M4", "E3M4"]]
+        ["c", "Conv2d", "2", "E3M4", "E3M4"], ["b1", "BatchNorm2d", "1", "-", "-"],
+        ["b2", "BatchNorm2d", "1", "-", "-"], ["d", "Conv2d", "1", "E3M4", "E3M4"]]
     assert printed.count("not merged: c is called 2 times") == 2
 
 
@@ -159,6 +171,12 @@ def _frozen():
     return freeze(quantized), inputs
 
 
+def _hooked_activation():
+    net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4))
+    net[1].register_forward_hook(lambda module, args, output: 2 * output)
+    return net, torch.randn(4, 8)
+
+
 def _hooked():
     net = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 4))
     net[1].register_forward_hook(lambda module, args, output: 2 * output)
@@ -170,7 +188,10 @@ def _hooked():
     (lambda: (Net(lambda n, x: n.a(x) if x.sum() > 0 else x, a=nn.Linear(8, 4)), torch.ones(4, 8)), "torch.fx cannot trace Net"),
     (_twice_quantized, "is quantized already"),
     (_frozen, "is quantized already"),
+    (lambda: (nn.Linear(8, 4), {"x": torch.ones(4, 8)}), "calibration is a tensor, or a tuple with one for each input"),
+    (lambda: (nn.Sequential(nn.LazyLinear(4)), torch.ones(4, 8)), "0 has no weights yet: run the network once first"),
     (_hooked, "1 has forward hooks, which a quantized layer would lose"),
+    (_hooked_activation, "1 has forward hooks, which a quantized layer would lose"),
     (lambda: (torch.nn.utils.weight_norm(conv()), image()), "older weight norm"),
     (lambda: (nn.Linear(8, 4), torch.randn(4, 7)), "does not run on the calibration batch of shape .4, 7."),
     (lambda: (nn.Sequential(nn.Linear(8, 4), nn.Flatten()), (torch.randn(4, 8), torch.randn(4, 8))), "does not run on the calibration"),
