@@ -13,9 +13,10 @@ def testbench(lane: Lane) -> str:
     """
     bits_a, bits_b = lane.a.bits, lane.b.bits
     bits = bits_a + bits_b
-    pair = f"(2 * i + 1) * count + {2**bits // 3} * i" if 2**bits <= PAIRS else "$random(seed)"
+    pair = f"(2 * i + 1) * count + {2**bits // 3} * i" if 2**bits <= PAIRS else "$random"
     width = max(sum(_width(fmt) for fmt in (lane.a, lane.b)) + lane.simd.bit_length(), lane.acc_bits) + 1
     top = lane.acc_bits - 1
+    above, drawn = (f"    reg [{31 - bits}:0] unused_top;\n", "{unused_top, pair}") if bits < 32 else ("", "pair")
     return f"""\
 // Checks {lane.name}: prints "PASS" and the number of sums compared, or "FAIL" and the first that differs.
 // Compile both files, for example: iverilog -g2001 -o check lane.v lane_tb.v && vvp check
@@ -31,8 +32,8 @@ module {lane.name}_tb;
 
     reg signed [{top}:0] wanted;
     reg signed [W-1:0] total;
-    reg [31:0] pair;
-    integer count, sums, seed, i;
+    reg [{bits - 1}:0] pair;
+{above}    integer count, sums, i;
 
 {_function(lane.a, "a")}
 {_function(lane.b, "b")}
@@ -60,14 +61,13 @@ module {lane.name}_tb;
         clk = 0;
         failed = 0;
         sums = 0;
-        seed = 1;
         a = {{SIMD*{bits_a}{{1'b1}}}};
         b = {{SIMD*{bits_b}{{1'b1}}}};
         step(1);
         for (count = 0; count < {min(2**bits, PAIRS)}; count = count + 1) begin
             for (i = 0; i < SIMD; i = i + 1) begin
-                pair = {pair};
-                {{a[{bits_a}*i +: {bits_a}], b[{bits_b}*i +: {bits_b}]}} = pair[{bits - 1}:0];
+                {drawn} = {pair};
+                {{a[{bits_a}*i +: {bits_a}], b[{bits_b}*i +: {bits_b}]}} = pair;
             end
             step(0);
         end
