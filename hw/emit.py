@@ -1,4 +1,4 @@
-"""Files to take away with a design: its Verilog, a self-checking test bench, and the script with which Yosys counts its LUTs."""
+"""Files to take away with a design: its Verilog, a self-checking test bench, and the Yosys script that counts its LUTs."""
 
 import os
 from contextlib import ExitStack

@@ -247,8 +247,10 @@ def verilog(design, checked: str = "") -> str:
     inner = "|".join(design.modules)
     text = re.sub(rf"^(\s*(?:module\s+)?)({inner})(?=\s*#?\()", rf"\1{design.name}_\2", text, flags=re.MULTILINE)
     needs = "Verilog-2001" + " with $clog2 of Verilog-2005" * ("$clog2" in text)
-    notes = [*design.says.splitlines(), "", *design.usage, f"Needs: {needs}, and no other file."] + [f"Checked: {checked}"] * bool(checked)
-    notes += ["Comments below name files of the folder hw/rtl that this text was made from.", "SPDX-License-Identifier: Apache-2.0"]
+    notes = [*design.says.splitlines(), "", *design.usage, f"Needs: {needs}, and no other file."]
+    notes += [f"Checked: {checked}"] if checked else []
+    notes += ["Comments below name files of the folder hw/rtl that this text was made from."]
+    notes += ["SPDX-License-Identifier: Apache-2.0"]
     lines = [line for note in notes for line in textwrap.wrap(note, 117, subsequent_indent="    ") or [""]]
     return "".join(f"// {line}".rstrip() + "\n" for line in lines) + f"\n{text}"
 

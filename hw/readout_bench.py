@@ -54,7 +54,8 @@ def testbench(design: Readout) -> str:
         f"{{acc[{p - 1}], acc}}")
     shown = ("multiplier = %0d, ", "multiplier, ") if scaled else ("", "")
     every = p + factor <= EXHAUSTIVE_BITS
-    run = _EVERY.format(inputs="{multiplier, acc}" if scaled else "acc", last=p + factor - 1, count=2 ** (p + factor)) if every else (
+    inputs = "{multiplier, acc}" if scaled else "acc"
+    run = _EVERY.format(inputs=inputs, last=p + factor - 1, count=2 ** (p + factor)) if every else (
         _SAMPLE.format(p=p, top=p - 1, random=RANDOM, entries=len(table),
                        draw=_DRAW.format(factor=factor) if scaled else "",
                        near=f"least[i] / $signed({{{p + 1}'d0, multiplier}})" if scaled else "least[i]",
@@ -112,7 +113,7 @@ endmodule
 
 _NAMES_EVERY = "    integer count;\n"
 _NAMES_SAMPLE = """\
-    integer count, i, j, bits, seed;
+    integer count, i, j, bits;
     reg signed [W-1:0] near;
     localparam signed [W-1:0] ONE = 1;
 """
@@ -123,21 +124,20 @@ _EVERY = """\
         end
 """
 _DRAW = """\
-            bits = $random(seed);
+            bits = $random;
             for (i = 0; i < {factor}; i = i + 1) begin
                 multiplier[i] = bits[0];
                 bits = bits >>> 1;
-                if (i % 32 == 31) bits = $random(seed);
+                if (i % 32 == 31) bits = $random;
             end
 """
 _SAMPLE = """\
-        seed = 1;
         for (count = 0; count < {random}; count = count + 1) begin
-{draw}            bits = $random(seed);
+{draw}            bits = $random;
             for (i = 0; i < {p}; i = i + 1) begin
                 acc[i] = bits[0];
                 bits = bits >>> 1;
-                if (i % 32 == 31) bits = $random(seed);
+                if (i % 32 == 31) bits = $random;
             end
             acc = acc >>> count % {p};
             compare;

@@ -14,7 +14,7 @@ from repro import paths
 from repro.errors import BadInput
 
 WIDEST = 1024
-"""Bits of accumulator beyond which `repro mac`, `lane` and `readout` say no: every format of up to 8 exponent bits needs fewer."""
+"""Bits of accumulator beyond which `repro mac` and its like say no: every format of up to 8 exponent bits needs fewer."""
 RESULTS = click.option("--results", type=click.Path(path_type=Path), default=paths.RECORDED, show_default="data/results",
                        help="Folder of the CSV files.")
 SCALE = click.option("--scale", default="laptop", show_default=True, help="smoke (seconds) or laptop.")
@@ -254,8 +254,8 @@ def _sums(unit, found, cycles: str) -> str:
     pairs = f"every operand pair, {every:,}" if found.pairs == every else (
         f"{found.pairs:,} of {every:,} operand pairs (pseudo-random ones, and all of extreme codes)")
     sample = "by a sample, not exhaustively: " * (found.pairs < every or held < unit.k)
-    return (f"{sample}{pairs}, also from registers spread over {unit.acc_bits} bits, and {held:,} of {unit.k:,} {cycles} of the "
-            "extreme products, against exact integers")
+    return (f"{sample}{pairs}, also from registers spread over {unit.acc_bits} bits, and {held:,} of {unit.k:,} {cycles} of "
+            "the extreme products, against exact integers")
 
 
 def _take_away(verilog: Path | None, design, bench, luts: dict, how: str) -> None:
@@ -372,7 +372,7 @@ def readout(name: str, acc_bits: int, shift: int, multiplier_bits: int | None, v
     def examine(netlist, design):
         found = check(netlist, design)
         how = f"all {found.cases:,} inputs" if found.exhaustive else (
-            f"by a sample, not exhaustively: {found.cases:,} inputs (both sides of every rounding, powers of two, pseudo-random)")
+            f"by a sample, not exhaustively: {found.cases:,} inputs (around every rounding, powers of two, pseudo-random)")
         return f"{found.cases:,} inputs", f"{how}, against repro.formats", found.mismatches, ""
 
     fmt = parse(name)
