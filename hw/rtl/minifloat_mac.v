@@ -32,15 +32,24 @@ module minifloat_mac #(
 
     // 1. Decode. "Is the exponent zero?" gives the hidden bit (if not) and lifts
     //    the exponent to 1 (if so): subnormals need no path of their own.
-    localparam E = (EA > EB) ? EA : EB;
     wire normal_a = |a[MA +: EA];
     wire normal_b = |b[MB +: EB];
-    wire [E:0] exponent_a = {{(E+1-EA){1'b0}}, a[MA +: EA]} | {{E{1'b0}}, !normal_a};
-    wire [E:0] exponent_b = {{(E+1-EB){1'b0}}, b[MB +: EB]} | {{E{1'b0}}, !normal_b};
+    wire [EA-1:0] exponent_a;
+    wire [EB-1:0] exponent_b;
     wire [MA:0] significand_a;
     wire [MB:0] significand_b;
 
     generate
+        if (EA > 1) begin : exponents_a
+            assign exponent_a = a[MA +: EA] | {{(EA-1){1'b0}}, !normal_a};
+        end else begin : always_1_a
+            assign exponent_a = a[MA] | !normal_a;
+        end
+        if (EB > 1) begin : exponents_b
+            assign exponent_b = b[MB +: EB] | {{(EB-1){1'b0}}, !normal_b};
+        end else begin : always_1_b
+            assign exponent_b = b[MB] | !normal_b;
+        end
         if (MA > 0) begin : mantissa_a
             assign significand_a = {normal_a, a[0 +: MA]};
         end else begin : no_mantissa_a
@@ -58,7 +67,8 @@ module minifloat_mac #(
 
     // 3. Shift by both exponents. Each is at least 1, so the two lowest bits are
     //    always zero and are dropped.
-    wire [E:0] shift = exponent_a + exponent_b;
+    localparam E = (EA > EB) ? EA : EB;
+    wire [E:0] shift = {{(E+1-EA){1'b0}}, exponent_a} + {{(E+1-EB){1'b0}}, exponent_b};
     wire negative = a[EA+MA] ^ b[EB+MB];
 
     wire [MA+MB+1:0] number;
@@ -90,13 +100,11 @@ module minifloat_mac #(
         end
     endgenerate
 
-    wire [P+1:0] extended;
-    wire [MA+MB+1:0] unused_top;
     wire [P-1:0] magnitude;
+    wire [MA+MB+1:0] unused_top;
     wire [1:0] unused_zeros;
 
-    assign {unused_top, extended} = {{(P+2){1'b0}}, number};
-    assign {magnitude, unused_zeros} = extended << distance;
+    assign {unused_top, magnitude, unused_zeros} = {{(P+2){1'b0}}, number} << distance;
 
     // 4. Accumulate. Minus x is ~x + 1: the ~ joins the adder's own LUTs, and the
     //    1 enters as its carry, which the extra bit on the right makes
